@@ -1,0 +1,86 @@
+SHELL := /bin/bash
+
+CARGO ?= cargo
+LOCKED := $(if $(CI),--locked,)
+IMAGE ?= podprobe:0.1.0
+ARCH := $(shell uname -m)
+# The triple of the running machine, for cargo's test runner.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+RUNNER_VARIABLE = CARGO_TARGET_$(shell echo $(HOST) | tr 'a-z-' 'A-Z_')_RUNNER
+# Everything that cargo builds here, also when CARGO_TARGET_DIR says elsewhere.
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: tools
+tools: ## Install or name what demo, test and bench need
+	@.ci/tools ip iptables-restore ip6tables-restore nft conntrack setpriv unshare gcc
+
+# A static binary runs in any image. musl makes the smaller one; glibc serves where it is not had.
+.PHONY: build
+build: ## Build the static binary dist/podprobe
+	@set -euo pipefail; \
+	musl=$(ARCH)-unknown-linux-musl; \
+	if [[ -d $$(rustc --print target-libdir --target $$musl) ]] \
+	    || timeout 120 rustup target add $$musl </dev/null >/dev/null 2>&1; then \
+	    target=$$musl; \
+	    echo "building for $$target"; \
+	else \
+	    target=$(ARCH)-unknown-linux-gnu; \
+	    export RUSTFLAGS="$${RUSTFLAGS:-} -C target-feature=+crt-static"; \
+	    echo "building for $$target, statically: no $$musl here, and rustup could not add it"; \
+	fi; \
+	$(CARGO) build --release $(LOCKED) --target $$target; \
+	install -D -m 755 "$(TARGET_DIR)/$$target/release/podprobe" dist/podprobe
+	@if command -v readelf >/dev/null && readelf -lW dist/podprobe | grep -q INTERP; then \
+	    echo "dist/podprobe asks for a dynamic loader: it is not static" >&2; exit 1; \
+	fi
+	@echo "dist/podprobe: $$(stat -c %s dist/podprobe) bytes"
+
+.PHONY: demo
+demo: tools build ## Show a pod that passes and one that is blocked
+	@integration/demo.sh
+
+.PHONY: test
+test: tools ## Run every test; needs root, sudo or user namespaces
+	@.ci/as-root true
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then run="nextest run"; else run=test; fi; \
+	$(RUNNER_VARIABLE)=.ci/as-root $(CARGO) $$run $(LOCKED)
+
+.PHONY: lint
+lint: ## Check formatting, and clippy without warnings
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets $(LOCKED) -- -D warnings
+
+# The advisory database is a git repository: where it cannot be had, the other checks still stand.
+.PHONY: deny
+deny: ## Check licences, sources, duplicates and advisories of what is linked in
+	@command -v cargo-deny >/dev/null || { \
+	    echo "cargo-deny is missing: cargo install --locked cargo-deny --version 0.20.2" >&2; exit 1; }
+	$(CARGO) deny check bans licenses sources
+	@if timeout 120 $(CARGO) deny fetch db </dev/null >/dev/null 2>&1; then \
+	    set -x; $(CARGO) deny check --disable-fetch advisories; \
+	else \
+	    echo "WARNING: advisories NOT CHECKED: the advisory database could not be fetched" >&2; \
+	fi
+
+.PHONY: image
+image: ## Build the container image with docker, podman or buildah
+	@if docker info >/dev/null 2>&1; then build="docker build"; \
+	elif command -v podman >/dev/null; then build="podman build"; \
+	elif command -v buildah >/dev/null; then build="buildah build"; \
+	else echo "no docker daemon, podman or buildah here to build an image with" >&2; exit 1; fi; \
+	set -x; $$build -t $(IMAGE) -f images/Dockerfile .
+
+.PHONY: bench
+bench: tools build ## Measure happy gates as whole processes
+	@integration/bench.sh
+
+.PHONY: clean
+clean: ## Remove what was built
+	$(CARGO) clean
+	rm -rf dist

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Measures whole processes: happy gates in a pod-shaped namespace, beside a program that does nothing.
+set -euo pipefail
+
+# shellcheck source=integration/demo.sh
+source "$(dirname "${BASH_SOURCE[0]}")/demo.sh"
+: "${RUNS:=40}"
+
+# Prints medians over RUNS children: wall and CPU time, and the greatest peak RSS.
+build_tools() {
+    cat >/run/nothing.c <<'C'
+int main(void) { return 0; }
+C
+    cat >/run/measure.c <<'C'
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double ms(struct timeval t) { return t.tv_sec * 1e3 + t.tv_usec / 1e3; }
+
+/* measure LABEL RUNS COMMAND... */
+int main(int argc, char **argv) {
+    int runs = argc > 3 ? atoi(argv[2]) : 0;
+    if (runs < 1) return 2;
+    double *wall = calloc(runs, sizeof *wall), *cpu = calloc(runs, sizeof *cpu);
+    long rss = 0;
+    for (int i = 0; i < runs; i++) {
+        struct timespec begin, end;
+        struct rusage use;
+        int status;
+        clock_gettime(CLOCK_MONOTONIC, &begin);
+        pid_t child = vfork();
+        if (child == 0) {
+            execv(argv[3], argv + 3);
+            _exit(127);
+        }
+        if (wait4(child, &status, 0, &use) != child || status != 0) {
+            fprintf(stderr, "%s: run %d ended with status %#x\n", argv[1], i, status);
+            return 1;
+        }
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        wall[i] = (end.tv_sec - begin.tv_sec) * 1e3 + (end.tv_nsec - begin.tv_nsec) / 1e6;
+        cpu[i] = ms(use.ru_utime) + ms(use.ru_stime);
+        if (use.ru_maxrss > rss) rss = use.ru_maxrss;
+    }
+    qsort(wall, runs, sizeof *wall, by_size);
+    qsort(cpu, runs, sizeof *cpu, by_size);
+    fprintf(stderr, "%-34s %8.2f ms %8.2f ms %8ld KiB\n", argv[1], wall[runs / 2], cpu[runs / 2], rss);
+    return 0;
+}
+C
+    cc -O2 -static -o /run/nothing /run/nothing.c
+    cc -O2 -static -o /run/measure /run/measure.c
+}
+
+# `measure LABEL RUNNER... -- COMMAND...`; the program's own output is not of interest here.
+measure() {
+    local label=$1 runner=()
+    shift
+    while [[ $1 != -- ]]; do runner+=("$1") && shift; done
+    "${runner[@]}" /run/measure "$label" "$RUNS" "${@:2}" >/dev/null
+}
+
+bench() {
+    make_pod
+    load_istio
+    build_tools
+    exec 2>&1
+    echo "$RUNS runs each, $(nproc) CPUs, Linux $(uname -r), podprobe $(stat -c %s /run/podprobe) bytes"
+    printf '%-34s %11s %11s %12s\n' "" "median wall" "median CPU" "peak RSS"
+    local gate=(/run/podprobe gate --termination-message none)
+    measure "does nothing (static C)" as 65532 -- /run/nothing
+    measure "gate as 1337 (inbound)" as 1337 -- "${gate[@]}"
+    measure "gate as 65532 (outbound)" as 65532 -- "${gate[@]}"
+    measure "gate as 0 + SETUID,SETGID (both)" as_root_with_setuid -- "${gate[@]}"
+}
+
+if [[ ${INSIDE_POD:-} == yes ]]; then bench; else enter_pod "$0"; fi

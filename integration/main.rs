@@ -1,0 +1,24 @@
+//! The binary on the real kernel: each test builds a pod around itself, breaks it or not, and runs podprobe.
+
+/// The usual ways in which rules are wrong, and the code that names each.
+mod broken;
+/// Exit codes, environment, streams, recordings: what other programs rely on.
+mod command_line;
+/// Empty root directory, no /proc, a termination log: podprobe as a container.
+mod container;
+/// The world itself, without podprobe.
+mod harness;
+/// Rules as they should be: no false alarm.
+mod intact;
+/// Nothing that podprobe sends gets beyond the first hop.
+mod leak;
+/// What is broken below the rules: links, addresses, routes.
+mod link_and_route;
+/// Ports that somebody else listens on.
+mod occupied;
+/// Every single rule deleted in turn.
+mod sweep;
+/// Time: rules that come late, signals, deadlines.
+mod waiting;
+/// The pod world that all of them stand in.
+mod world;

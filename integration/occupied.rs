@@ -1,0 +1,104 @@
+//! Ports that somebody else listens on: podprobe neither steals nor blames the rules.
+
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+
+use crate::world::{Backend, Output, Pod, Rules, Who, World, as_owner};
+
+/// Envoy's uid in a sidecar.
+const ENVOY: u32 = 1337;
+
+#[test]
+fn a_running_proxy_is_no_redirect_failure() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let _envoy = listening(ENVOY, &[15001, 15006]);
+    for who in Who::ALL {
+        let run = pod.run(who, &["check", "--output", "json"]);
+        assert_eq!(run.code, 5, "nothing can be proved: {who:?}: {run}");
+        assert!(run.codes("fail").is_empty(), "{who:?}: {run}");
+        names_owner(&run, ENVOY);
+    }
+}
+
+#[test]
+fn the_gate_neither_waits_forever_nor_passes_beside_a_running_proxy() {
+    let pod = Pod::with(World::DUAL, Backend::Nft, &Rules::istio());
+    let _envoy = listening(ENVOY, &[15001, 15006]);
+    for who in Who::ALL {
+        pod.run(who, &["gate", "--deadline", "500ms"]).expect(5);
+    }
+}
+
+#[test]
+fn a_taken_outbound_port_leaves_the_inbound_proof_to_the_proxy() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let _somebody = listening(4711, &[15001]);
+    let run = pod.run(Who::App, &["check", "--output", "json"]);
+    assert_eq!(run.code, 5, "{run}");
+    names_owner(&run, 4711);
+    let run = pod.run(Who::Proxy, &["check", "--output", "json"]).expect(0);
+    names_owner(&run, 4711);
+}
+
+#[test]
+fn a_taken_inbound_port_leaves_the_outbound_proof_to_the_application() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let _somebody = listening(4711, &[15006]);
+    let run = pod.run(Who::Proxy, &["check", "--output", "json"]);
+    assert_ne!(run.code, 30, "{run}");
+    names_owner(&run, 4711);
+    pod.run(Who::App, &["check"]).expect(0);
+}
+
+#[test]
+fn a_taken_port_never_turns_into_a_redirect_failure_without_rules() {
+    // Without rules the connections leave the pod whoever listens inside: that is a proof.
+    let pod = World::DUAL.start();
+    let _envoy = listening(ENVOY, &[15001, 15006]);
+    for who in Who::ALL {
+        let run = pod.run(who, &["check", "--output", "json"]);
+        assert!(matches!(run.code, 5 | 30), "{who:?}: {run}");
+        names_owner(&run, ENVOY);
+    }
+}
+
+#[test]
+fn a_taken_dns_port_is_named() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio_dns());
+    let bind = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 15053)).expect("bind");
+    let _resolver = as_owner(ENVOY, bind);
+    let run = pod.run(Who::App, &["check", "--dns-capture", "true", "--output", "json"]);
+    assert_ne!(run.code, 30, "{run}");
+    assert!(run.codes("unknown").contains(&"listener-port-taken".into()), "{run}");
+}
+
+#[test]
+fn the_running_proxy_keeps_its_connections() {
+    let pod = Pod::with(World::V4, Backend::IptablesNft, &Rules::istio());
+    let envoy = listening(ENVOY, &[15001]);
+    for who in [Who::App, Who::Ids(ENVOY, ENVOY)] {
+        pod.run(who, &["check"]);
+    }
+    // Its own connection must reach it, also after podprobe was there.
+    let dialled = TcpStream::connect("192.0.2.1:80").expect("captured");
+    let (_, from) = envoy[0].accept().expect("accept");
+    assert_eq!(from.port(), dialled.local_addr().expect("an address").port());
+}
+
+/// Listeners on the unspecified addresses, both families in one socket, owned by this uid.
+fn listening(owner: u32, ports: &[u16]) -> Vec<TcpListener> {
+    let listen = |port: &u16| TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port)).expect("bind");
+    as_owner(owner, || ports.iter().map(listen).collect())
+}
+
+#[track_caller]
+fn names_owner(run: &Output, uid: u32) {
+    assert!(run.codes("unknown").contains(&"listener-port-taken".into()), "{run}");
+    let report = run.report();
+    let found = report["findings"].as_array().expect("findings");
+    let taken: Vec<_> =
+        found.iter().filter(|finding| finding["code"] == "listener-port-taken").collect();
+    let said = taken
+        .iter()
+        .any(|finding| finding["reason"].as_str().is_some_and(|r| r.contains(&uid.to_string())));
+    assert!(said, "the owner, uid {uid}, is not named: {run}");
+}

@@ -1,0 +1,118 @@
+//! Time: rules that come late, rules that go, signals, deadlines.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::world::{Backend, Pod, Rules, Who, World, sh};
+
+#[test]
+fn the_gate_waits_for_rules_and_says_how_long() {
+    let pod = World::DUAL.start();
+    let gate = pod.launch(Who::App, &["gate"]).start();
+    sleep(Duration::from_secs(1));
+    pod.load(Backend::IptablesNft, &Rules::istio());
+    let run = gate.wait().expect(0);
+    assert!(run.elapsed >= Duration::from_secs(1) && run.elapsed < Duration::from_secs(4), "{run}");
+    assert!(run.stdout.starts_with("ok ") && run.stdout.contains(" after "), "{run}");
+    assert!(run.stdout.contains("attempts"), "{run}");
+}
+
+#[test]
+fn the_json_report_has_attempts_and_time() {
+    let pod = World::DUAL.start();
+    let gate = pod.launch(Who::Proxy, &["gate", "--output", "json"]).start();
+    sleep(Duration::from_secs(1));
+    pod.load(Backend::Nft, &Rules::istio());
+    let run = gate.wait().expect(0);
+    let report = run.report();
+    assert!(report["attempts"].as_u64() > Some(1), "{run}");
+    assert!(report["elapsedMs"].as_f64() >= Some(1000.0), "{run}");
+    assert!(report["cause"].is_null(), "{run}");
+}
+
+#[test]
+fn check_looks_once() {
+    let pod = World::DUAL.start();
+    for who in Who::ALL {
+        let run = pod.run(who, &["check", "--output", "json"]).expect(30);
+        assert_eq!(run.report()["attempts"].as_u64(), Some(1), "{run}");
+    }
+}
+
+#[test]
+fn the_deadline_is_kept() {
+    for world in [World::DUAL, World::DUAL.silent_node()] {
+        let pod = world.start();
+        for who in Who::ALL {
+            let run = pod.run(who, &["gate", "--deadline", "700ms"]).expect(30);
+            let late = run.elapsed.saturating_sub(Duration::from_millis(700));
+            assert!(
+                run.elapsed >= Duration::from_millis(650) && late < Duration::from_secs(2),
+                "{run}"
+            );
+        }
+    }
+}
+
+#[test]
+fn sigterm_still_gives_the_report_and_the_termination_message() {
+    let pod = World::DUAL.start();
+    let run = interrupted(&pod, Signal::SIGTERM).expect(143);
+    assert!(run.stdout.contains("cause: redirect-missing: "), "{run}");
+    let message = std::fs::read_to_string(pod.file("message")).expect("a termination message");
+    assert!(message.starts_with("redirect-missing: "), "{message}");
+}
+
+#[test]
+fn sigint_still_gives_the_report() {
+    let pod = World::DUAL.start();
+    let run = interrupted(&pod, Signal::SIGINT).expect(130);
+    assert!(run.stdout.contains("cause: redirect-missing: "), "{run}");
+}
+
+#[test]
+fn a_signal_is_heeded_although_the_first_hop_is_silent() {
+    let pod = World::DUAL.silent_node().start();
+    let run = interrupted(&pod, Signal::SIGTERM).expect(143);
+    assert!(run.elapsed < Duration::from_secs(2), "{run}");
+}
+
+#[test]
+fn rules_that_hold_are_watched_as_long_as_asked() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let run = pod.run(Who::App, &["gate", "--stable-for", "600ms"]).expect(0);
+    assert!(run.elapsed >= Duration::from_millis(600), "{run}");
+}
+
+#[test]
+fn rules_that_go_while_being_watched_end_with_90() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let gate = pod.launch(Who::App, &["gate", "--stable-for", "10s"]).start();
+    assert!(gate.still_runs_after(Duration::from_millis(500)), "nothing was watched");
+    sh("iptables-nft -t nat -F OUTPUT; ip6tables-nft -t nat -F OUTPUT");
+    gate.wait().expect(90);
+}
+
+#[test]
+fn rules_that_break_and_heal_in_the_wait_pass_in_the_end() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio().only_v4());
+    let gate = pod.launch(Who::Root, &["gate", "--output", "json"]).start();
+    assert!(gate.still_runs_after(Duration::from_millis(400)), "IPv6 is not captured yet");
+    pod.load(Backend::IptablesNft, &Rules::istio());
+    let run = gate.wait().expect(0);
+    assert!(run.codes("fail").is_empty(), "{run}");
+}
+
+/// A gate that waits for rules which never come, until the signal.
+fn interrupted(pod: &Pod, signal: Signal) -> crate::world::Output {
+    let path = pod.file("message");
+    std::fs::write(&path, "").expect("an empty message");
+    sh(&format!("chmod 666 {}", path.display()));
+    let path = path.display().to_string();
+    let gate = pod.launch(Who::App, &["gate", "--termination-message", &path]).start();
+    assert!(gate.still_runs_after(Duration::from_millis(600)), "the gate does not wait");
+    gate.signal(signal);
+    gate.wait()
+}

@@ -1,0 +1,102 @@
+//! The node: a thread in a network namespace of its own, which routes for the pod into the void.
+
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Pid, gettid};
+
+use super::shell::sh;
+
+/// Routes 10.77.0.1 and `fd77::1`; further on a link without an answerer, so that a hop limit of 1 expires here
+/// and whatever has a higher one is counted and lost.
+const ROUTER: &str = "
+    echo 1 > /proc/sys/net/ipv4/ip_forward
+    echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+    echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
+    echo 0 > /proc/sys/net/ipv6/icmp/ratelimit
+    ip link set lo up
+    ip link add world type veth peer name void
+    ip address add 10.77.0.1/24 dev host; ip address add 10.88.0.2/24 dev world
+    ip address add fd77::1/64 dev host nodad; ip address add fd88::2/64 dev world nodad
+    ip link set host up; ip link set world up; ip link set void up
+    ip neighbour add 10.88.0.1 lladdr 02:00:00:00:00:01 dev world nud permanent
+    ip neighbour add fd88::1 lladdr 02:00:00:00:00:01 dev world nud permanent
+    ip route add default via 10.88.0.1; ip -6 route add default via fd88::1";
+
+/// What arrives from the pod, apart from neighbour discovery, whose hop limit is 255 by definition, and
+/// multicast listener reports, which are the kernel's own.
+const COUNTERS: &str = "
+    add table inet watch
+    add counter inet watch seen
+    add counter inet watch far
+    add chain inet watch arriving { type filter hook prerouting priority -400; }
+    add rule inet watch arriving iifname != host return
+    add rule inet watch arriving icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report, mld-listener-report, mld-listener-done } return
+    add rule inet watch arriving counter name seen
+    add rule inet watch arriving ip ttl > 1 counter name far
+    add rule inet watch arriving ip6 hoplimit > 1 counter name far";
+
+/// After the counters: neighbours are still found, and nothing else is ever answered.
+const SILENCE: &str = "
+    add rule inet watch arriving meta nfproto ipv4 drop
+    add rule inet watch arriving meta nfproto ipv6 drop";
+
+type Order = Box<dyn FnOnce() + Send>;
+
+/// The node's thread; its namespace goes when the last order was carried out.
+pub struct Node {
+    orders: Sender<Order>,
+    thread: Pid,
+}
+
+impl Node {
+    /// A node not yet joined to a pod.
+    pub(super) fn start() -> Node {
+        let (orders, inbox) = channel::<Order>();
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).expect("a namespace for the node");
+            super::accept_addresses_at_once();
+            tell.send(gettid()).expect("the pod waits for the node");
+            for order in inbox {
+                order();
+            }
+        });
+        Node { orders, thread: told.recv().expect("the node starts") }
+    }
+
+    /// The thread whose namespace it is.
+    pub(super) fn thread(&self) -> Pid {
+        self.thread
+    }
+
+    /// Takes up `host`, the other end of the pod's `eth0`.
+    pub(super) fn join(&self, silent: bool) {
+        self.sh(ROUTER);
+        self.sh(&format!("nft '{COUNTERS}'"));
+        if silent {
+            self.sh(&format!("nft '{SILENCE}'"));
+        }
+    }
+
+    /// Runs a script on the node.
+    pub fn sh(&self, script: &str) -> String {
+        let (tell, told) = channel();
+        let script = script.to_owned();
+        let order = move || tell.send(sh(&script)).expect("the pod waits for the answer");
+        self.orders.send(Box::new(order)).expect("the node lives");
+        told.recv().expect("the script succeeds on the node")
+    }
+
+    /// Packets from the pod so far: all, and those that could travel beyond the first hop.
+    pub fn packets(&self) -> (u64, u64) {
+        (self.counter("seen"), self.counter("far"))
+    }
+
+    fn counter(&self, name: &str) -> u64 {
+        let text = self.sh(&format!("nft list counter inet watch {name}"));
+        let count = text.split("packets ").nth(1).and_then(|rest| rest.split(' ').next());
+        count.and_then(|number| number.parse().ok()).expect("a counter")
+    }
+}

@@ -1,0 +1,264 @@
+//! What was typed: commands, flags and their environment names, and the help text.
+
+mod promise;
+mod values;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub use promise::PromiseArgs;
+
+use crate::{
+    deliver,
+    finding::{Code, Layer, explain_all, explain_one},
+    plan::{Mode, Plan},
+    profile,
+};
+
+/// Says whether this pod's network is what it was promised to be.
+#[derive(Debug, Parser)]
+#[command(name = "podprobe", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 everything asked for holds; 1 internal error; 2 bad command line; 5 a required proof
+could not be made; 10 link or address; 20 route; 30 redirect; 90 held, then broke within
+--stable-for; 143/130 ended by SIGTERM/SIGINT.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Block the start of the pod until its network is as promised, or say why it is not.
+    ///
+    /// For init containers. Passes as soon as everything holds, keeps trying until --deadline.
+    Gate(LookArgs),
+    /// Look once, and report everything.
+    Check(CheckArgs),
+    /// Tell what a finding code means, what causes it and what to do; without one, list them all.
+    Explain {
+        /// The code, as in a report.
+        code: Option<Code>,
+    },
+    /// List the built-in meshes and their promises.
+    Profiles,
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+    /// Print the version.
+    Version,
+}
+
+/// Flags of `gate` and `check`.
+#[derive(Debug, Args)]
+pub struct LookArgs {
+    #[command(flatten)]
+    promise: PromiseArgs,
+
+    /// Look only at these layers: link, route, redirect.
+    #[arg(
+        long,
+        env = "PODPROBE_ONLY",
+        value_name = "LAYER,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    only: values::Layers,
+
+    /// Leave these layers out.
+    #[arg(
+        long,
+        env = "PODPROBE_SKIP",
+        value_name = "LAYER,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    skip: values::Layers,
+
+    /// Proofs without which the run fails with exit code 5: outbound, inbound, loop, passthrough,
+    /// loopback, exclusion, dns.
+    #[arg(
+        long,
+        env = "PODPROBE_REQUIRE",
+        value_name = "PROOF,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    require: values::Proofs,
+
+    /// How long gate keeps trying.
+    #[arg(long, env = "PODPROBE_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = values::duration)]
+    deadline: Duration,
+
+    /// How long a packet may stay unanswered before it counts as not captured.
+    #[arg(long, env = "PODPROBE_TIMEOUT", value_name = "DURATION", default_value = "40ms", value_parser = values::duration)]
+    timeout: Duration,
+
+    /// Everything must hold this long; exit code 90 if it breaks meanwhile.
+    #[arg(long, env = "PODPROBE_STABLE_FOR", value_name = "DURATION", default_value = "0s", value_parser = values::duration)]
+    stable_for: Duration,
+
+    /// What a broken promise does: enforce exits with its code, warn exits 0, off does not look.
+    #[arg(long, env = "PODPROBE_MODE", default_value = "enforce")]
+    mode: Mode,
+
+    /// The exit code for a redirect failure.
+    #[arg(long, env = "PODPROBE_REDIRECT_EXIT_CODE", value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..))]
+    redirect_exit_code: u8,
+
+    #[command(flatten)]
+    output: deliver::OutputArgs,
+
+    /// Print every destination that would be probed, and send nothing.
+    #[arg(long, env = "PODPROBE_PLAN")]
+    plan: bool,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// The layers to look at: link, route, redirect; all of them if none is named.
+    #[arg(value_name = "LAYER")]
+    layers: Vec<values::OneLayer>,
+
+    #[command(flatten)]
+    look: LookArgs,
+
+    /// Print what the kernel says about the pod, and judge nothing.
+    #[arg(long, env = "PODPROBE_SHOW_POD", conflicts_with = "replay")]
+    show_pod: bool,
+
+    /// Judge a recording of --record instead of this pod; its plan counts, not these flags.
+    #[arg(long, env = "PODPROBE_REPLAY", value_name = "FILE")]
+    replay: Option<PathBuf>,
+}
+
+/// Parses the command line, does what it says, and returns the exit code.
+#[must_use]
+pub fn dispatch() -> ExitCode {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => {
+            // A closed stream is no reason for another exit code.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let text = match command {
+        Command::Gate(args) => return look("gate", &[], args),
+        Command::Check(args) => return check(args),
+        Command::Explain { code } => code.map_or_else(explain_all, explain_one),
+        Command::Profiles => profile::list(),
+        Command::Completions { shell } => completions(shell),
+        Command::Man => man(),
+        Command::Version => format!("podprobe {}\n", env!("CARGO_PKG_VERSION")),
+    };
+    deliver::print(&text);
+    ExitCode::SUCCESS
+}
+
+fn look(command: &str, layers: &[Layer], args: LookArgs) -> ExitCode {
+    deliver::start_logging(&args.output);
+    let (output, print_plan) = (args.output.clone(), args.plan);
+    match args.into_plan(command, layers) {
+        Ok(plan) if print_plan => deliver::print_plan(&plan),
+        Ok(plan) => deliver::run(plan, &output),
+        Err(problem) => deliver::bad_usage(&problem),
+    }
+}
+
+fn check(args: CheckArgs) -> ExitCode {
+    let layers: Vec<Layer> = args.layers.iter().map(|layer| layer.0).collect();
+    if let Some(file) = &args.replay {
+        return deliver::replay(file, &args.look.output);
+    }
+    if args.show_pod {
+        return match args.look.into_plan("check", &layers) {
+            Ok(plan) => deliver::show_pod(&plan),
+            Err(problem) => deliver::bad_usage(&problem),
+        };
+    }
+    look("check", &layers, args.look)
+}
+
+impl LookArgs {
+    /// Resolves what was typed; one sentence where the parts contradict each other.
+    fn into_plan(self, command: &str, layers: &[Layer]) -> Result<Plan, String> {
+        let capture = self.promise.capture()?;
+        let asked = |layer: &Layer| {
+            (layers.is_empty() || layers.contains(layer))
+                && (self.only.0.is_empty() || self.only.0.contains(layer))
+                && !self.skip.0.contains(layer)
+        };
+        let layers: Vec<Layer> = Layer::ALL.into_iter().filter(asked).collect();
+        if layers.is_empty() {
+            return Err("--only and --skip leave no layer to look at".to_owned());
+        }
+        Ok(Plan {
+            command: command.to_owned(),
+            mesh: self
+                .promise
+                .mesh
+                .to_possible_value()
+                .map_or_else(String::new, |v| v.get_name().to_owned()),
+            capture,
+            families: self.promise.families.map(|families| families.0),
+            layers,
+            require: self.require.0,
+            mode: self.mode,
+            redirect_exit_code: self.redirect_exit_code,
+            deadline_ms: values::millis(self.deadline),
+            timeout_ms: values::millis(self.timeout),
+            stable_for_ms: values::millis(self.stable_for),
+        })
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "podprobe", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn man() -> String {
+    let mut page = Vec::new();
+    let mut command = Cli::command();
+    command.build();
+    // Writing to memory does not fail.
+    let _ = clap_mangen::Man::new(command.clone()).render(&mut page);
+    for sub in command.get_subcommands().filter(|sub| ["gate", "check"].contains(&sub.get_name())) {
+        let man = clap_mangen::Man::new(sub.clone());
+        let _ = man.render_description_section(&mut page);
+        let _ = man.render_options_section(&mut page);
+    }
+    String::from_utf8_lossy(&page).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_name_made_from_its_own() {
+        for sub in Cli::command().get_subcommands() {
+            for arg in sub.get_arguments().filter(|arg| !arg.is_positional()) {
+                let Some(long) = arg.get_long().filter(|long| *long != "help") else { continue };
+                let name = format!("PODPROBE_{}", long.to_uppercase().replace('-', "_"));
+                let env = arg.get_env().and_then(std::ffi::OsStr::to_str);
+                assert_eq!(env, Some(name.as_str()), "--{long}");
+            }
+        }
+    }
+}

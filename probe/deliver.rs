@@ -1,0 +1,223 @@
+//! Delivering: run, print, write files and the termination message, return the exit code.
+
+use std::{
+    fs,
+    io::{IsTerminal, Write, stdout},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    str::FromStr,
+};
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    judge,
+    layer::redirect::{Flow, Promise, flows},
+    plan::{Mode, Plan},
+    pod,
+    record::Recording,
+    report::{Report, Verdict, json, termination, text},
+    run,
+};
+
+/// Flags about where the report goes and in which form.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// The form of the report on stdout.
+    #[arg(long, env = "PODPROBE_OUTPUT", value_name = "FORMAT", default_value = "text")]
+    output: Format,
+
+    /// A further report, as FORMAT=PATH; may be given more than once.
+    #[arg(long, env = "PODPROBE_OUTPUT_FILE", value_name = "FORMAT=PATH", value_delimiter = ',')]
+    output_file: Vec<OutputFile>,
+
+    /// Write everything that was seen to a file, for `check --replay`.
+    #[arg(long, env = "PODPROBE_RECORD", value_name = "FILE")]
+    record: Option<PathBuf>,
+
+    /// Where the reason of a failure goes, if the file exists; or none.
+    #[arg(
+        long,
+        env = "PODPROBE_TERMINATION_MESSAGE",
+        value_name = "PATH",
+        default_value = "/dev/termination-log"
+    )]
+    termination_message: PathBuf,
+
+    /// The form of the logs on stderr.
+    #[arg(long, env = "PODPROBE_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+
+    /// The least level that is logged: error, warn, info, debug, off.
+    #[arg(long, env = "PODPROBE_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    log_level: LevelFilter,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One document.
+    Json,
+    /// A line a finding.
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug)]
+struct OutputFile {
+    format: Format,
+    path: PathBuf,
+}
+
+impl FromStr for OutputFile {
+    type Err = String;
+    fn from_str(text: &str) -> Result<OutputFile, String> {
+        let (format, path) = text.split_once('=').ok_or("write FORMAT=PATH")?;
+        let format = Format::from_str(format, false)?;
+        Ok(OutputFile { format, path: path.into() })
+    }
+}
+
+/// Sends logs to stderr.
+pub fn start_logging(output: &OutputArgs) {
+    let logs = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(output.log_level)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
+    match output.log_format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
+}
+
+/// Runs a plan and delivers its report.
+#[must_use]
+pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
+    if plan.mode == Mode::Off {
+        print("off: nothing was looked at\n");
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime
+        .map_err(|error| format!("start the runtime: {error}"))
+        .and_then(|runtime| runtime.block_on(run::run(plan)));
+    match ended {
+        Ok(recording) => deliver(&recording, output),
+        Err(problem) => {
+            complain(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn deliver(recording: &Recording, output: &OutputArgs) -> ExitCode {
+    let report = judge::judge(recording);
+    if let Some(path) = &output.record {
+        let recorded = serde_json::to_string_pretty(recording).unwrap_or_default();
+        write(path, &recorded);
+    }
+    hand_out(&report, output);
+    let path = &output.termination_message;
+    if path.as_os_str() != "none"
+        && path.exists()
+        && let Some(message) = termination::message(&report)
+        && let Err(error) = termination::write(path, &message)
+    {
+        complain(&format!("write the termination message to {}: {error}", path.display()));
+    }
+    if let Some(cause) = &report.cause
+        && report.verdict != Verdict::Ok
+    {
+        tracing::error!("{}: {}", cause.code, cause.reason);
+    }
+    ExitCode::from(report.exit_code)
+}
+
+fn hand_out(report: &Report, output: &OutputArgs) {
+    let colour = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    print(&rendered(report, output.output, colour));
+    for file in &output.output_file {
+        write(&file.path, &rendered(report, file.format, false));
+    }
+}
+
+fn rendered(report: &Report, format: Format, colour: bool) -> String {
+    match format {
+        Format::Text => text::render(report, colour),
+        Format::Json => json::document(report),
+        Format::Jsonl => json::lines(report),
+    }
+}
+
+/// Judges a recording from a file.
+#[must_use]
+pub fn replay(file: &Path, output: &OutputArgs) -> ExitCode {
+    let read = fs::read_to_string(file).map_err(|error| error.to_string());
+    match read.and_then(|text| Recording::parse(&text)) {
+        Ok(recording) => {
+            let report = judge::judge(&recording);
+            hand_out(&report, output);
+            ExitCode::from(report.exit_code)
+        }
+        Err(problem) => bad_usage(&format!("read the recording {}: {problem}", file.display())),
+    }
+}
+
+/// Prints the pod snapshot.
+#[must_use]
+pub fn show_pod(plan: &Plan) -> ExitCode {
+    print(&pod::show::show(&pod::snapshot(&plan.capture.listen_ports())));
+    ExitCode::SUCCESS
+}
+
+/// Prints what would be sent.
+#[must_use]
+pub fn print_plan(plan: &Plan) -> ExitCode {
+    let pod = pod::snapshot(&plan.capture.listen_ports());
+    let lines = flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned).collect::<String>();
+    print(&lines);
+    ExitCode::SUCCESS
+}
+
+fn planned(flow: &Flow) -> String {
+    let sender = format!("{:?}", flow.sender).to_lowercase();
+    let promise = match flow.promise {
+        Promise::Captured(port) => format!("captured on {port}"),
+        Promise::Untouched => "untouched".to_owned(),
+    };
+    let source = flow.source.map(|ip| format!(" from {ip}")).unwrap_or_default();
+    let to = flow.destination.to_string();
+    let proof = flow.proof.name();
+    format!("{proof:<11} {sender:<5} {} {to:<28} {promise}{source}\n", flow.transport)
+}
+
+/// A command line that cannot be meant: exit code 2.
+#[must_use]
+pub fn bad_usage(problem: &str) -> ExitCode {
+    complain(problem);
+    ExitCode::from(2)
+}
+
+/// Prints to stdout; a reader that went away is no failure of the pod.
+pub fn print(text: &str) {
+    let _ = stdout().write_all(text.as_bytes());
+}
+
+fn write(path: &Path, text: &str) {
+    if let Err(error) = fs::write(path, text) {
+        complain(&format!("write {}: {error}", path.display()));
+    }
+}
+
+fn complain(problem: &str) {
+    let _ = writeln!(std::io::stderr(), "podprobe: {problem}");
+}

@@ -1,0 +1,340 @@
+//! One row a code: severity, layer, what it means, what causes it, what to do, what misleads.
+
+use std::fmt::Write;
+
+use super::{Code, Layer, Severity};
+
+/// What is true of a code in every pod.
+#[derive(Clone, Copy, Debug)]
+pub struct Meaning {
+    /// What it means for the start of the pod.
+    pub severity: Severity,
+    /// Where in the causal order it stands.
+    pub layer: Layer,
+    /// One line for tables.
+    pub title: &'static str,
+    /// What usually brings it about.
+    pub causes: &'static str,
+    /// What to do next; no values.
+    pub hint: &'static str,
+    /// What may mislead the reader.
+    pub traps: &'static str,
+}
+
+const fn row(
+    severity: Severity,
+    layer: Layer,
+    title: &'static str,
+    causes: &'static str,
+    hint: &'static str,
+    traps: &'static str,
+) -> Meaning {
+    Meaning { severity, layer, title, causes, hint, traps }
+}
+
+use Layer::{Link, Redirect, Route};
+use Severity::{Fail, Ok, Unknown};
+
+const CNI_DID_NOT_RUN: &str = "check that the mesh's CNI plugin runs on this node and is in the active CNI configuration, then delete the pod";
+const RULES_BROKEN: &str = "delete the pod so that its rules are programmed again; if it comes back, look for a second writer of nat rules";
+
+impl Code {
+    /// The catalogue's row for this code.
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one row a code, in one table")]
+    pub fn meaning(self) -> Meaning {
+        match self {
+            Code::LinkLoDown => row(
+                Fail,
+                Link,
+                "the loopback interface is down or has no 127.0.0.1",
+                "The `loopback` CNI plugin is missing, or something set lo down.",
+                "check that the loopback CNI plugin is installed on this node, then delete the pod",
+                "Every redirect proof needs lo; nothing can be said about the rules until it is up.",
+            ),
+            Code::LinkNoPodInterface => row(
+                Fail,
+                Link,
+                "the pod has no interface besides loopback",
+                "The CNI plugin did not run or failed; kubelet's log says \"failed to setup network for sandbox\".",
+                "read the kubelet's and the container runtime's log for this pod's sandbox, then delete the pod",
+                "Fallback tunnel devices (tunl0, sit0, ip6tnl0) exist in every namespace and do not count.",
+            ),
+            Code::AddressFamilyMissing => row(
+                Fail,
+                Link,
+                "a declared address family has no usable address",
+                "IPAM gave no address of that family, IPv6 is disabled by sysctl, or duplicate address detection failed.",
+                "compare the pod's IPs with --families, and the node's IPAM and disable_ipv6 setting with both",
+                "An IPv6 address is tentative for up to two seconds after it was added; `gate` waits for it.",
+            ),
+            Code::RouteNoDefault => row(
+                Fail,
+                Route,
+                "there is no default route",
+                "The CNI plugin's IPAM `routes` are missing, or a Multus attachment replaced the default route.",
+                "check `routes` in the active CNI configuration and Multus `default-route`, then delete the pod",
+                "The kernel looks up the route before the nat rules: without one, nothing can be said about outbound redirection.",
+            ),
+            Code::RedirectMissing => row(
+                Fail,
+                Redirect,
+                "nothing is redirected: traffic bypasses the mesh",
+                "The mesh's CNI plugin did not run for this pod: not in the active CNI configuration, not ready when the pod started, or the rules were flushed.",
+                CNI_DID_NOT_RUN,
+                "One identity sees one half: as the proxy's uid only inbound, as another only outbound.",
+            ),
+            Code::IdentityMismatch => row(
+                Fail,
+                Redirect,
+                "the rules exempt another uid or gid than the proxy's",
+                "The proxy runs as another uid than the rules were written for (OpenShift ranges, an overridden runAsUser), or --proxy-uid is wrong.",
+                "make the proxy's runAsUser and runAsGroup, the rules' owner match and --proxy-uid/--proxy-gid the same",
+                "Run as the proxy's uid this looks like missing inbound rules; captured egress gives it away.",
+            ),
+            Code::RedirectFamilyMissing => row(
+                Fail,
+                Redirect,
+                "one address family is redirected, the other is not",
+                "IPv6 rules were never programmed (Istio: ISTIO_DUAL_STACK unset), or ip6tables failed on this node.",
+                "turn dual stack on in the mesh (Istio: ISTIO_DUAL_STACK on the proxy and istiod) or give the pod one family; then delete the pod",
+                "The family without rules bypasses mTLS and policy silently; single-family validators never notice.",
+            ),
+            Code::PortsSwapped => row(
+                Fail,
+                Redirect,
+                "inbound and outbound capture ports are swapped",
+                "The rules were written with the two ports exchanged.",
+                "exchange the ports in whatever programs the rules, or in --outbound-port/--inbound-port",
+                "Both ports answer, so a probe that only connects is content.",
+            ),
+            Code::InboundAddressMissing => row(
+                Fail,
+                Redirect,
+                "the mesh's IPv6 passthrough address is not on lo",
+                "The mesh adds ::6/128 to lo when it programs IPv6 rules; it is missing, so that step did not run or IPv6 was off.",
+                "delete the pod so that its IPv6 rules are programmed again, and check that IPv6 is enabled in the pod",
+                "Without the address the probe would leave the pod by the default route, so it is not sent.",
+            ),
+            Code::OutboundEscaped => row(
+                Fail,
+                Redirect,
+                "outbound traffic is not redirected to the proxy",
+                "The jump from nat OUTPUT, or the rule that redirects to the outbound port, is missing, or a foreign rule accepts first.",
+                CNI_DID_NOT_RUN,
+                "A service mesh's exclusions (ports, CIDRs) escape on purpose: declare them.",
+            ),
+            Code::OutboundWrongPort => row(
+                Fail,
+                Redirect,
+                "outbound traffic is redirected to a port that is not the proxy's",
+                "The rules and the declared port disagree: Istio's CNI plugin always writes 15001, whatever proxyListenPort says.",
+                "make the port in the rules and --outbound-port the same",
+                "The reason names the port that took the connection.",
+            ),
+            Code::InboundEscaped => row(
+                Fail,
+                Redirect,
+                "inbound traffic is not redirected to the proxy",
+                "The rule that sends the proxy's own local traffic to the inbound port is missing, or the rules are for another uid.",
+                CNI_DID_NOT_RUN,
+                "Seen through 127.0.0.6, ::6 and the pod's own addresses; traffic from outside takes nat PREROUTING, which no local flow meets.",
+            ),
+            Code::InboundWrongPort => row(
+                Fail,
+                Redirect,
+                "inbound traffic is redirected to a port that is not the proxy's",
+                "The rules and the declared port disagree: Istio's CNI plugin always writes 15006, whatever proxyInboundListenPort says.",
+                "make the port in the rules and --inbound-port the same",
+                "The reason names the port that took the connection.",
+            ),
+            Code::ProxyLoop => row(
+                Fail,
+                Redirect,
+                "the proxy's own egress is captured: an endless loop",
+                "The rule that exempts the proxy's uid or gid is missing or comes too late.",
+                RULES_BROKEN,
+                "Shows only when the probe runs with the proxy's uid and gid.",
+            ),
+            Code::PassthroughCaptured => row(
+                Fail,
+                Redirect,
+                "traffic from the passthrough source is captured",
+                "The rule that exempts 127.0.0.6 or ::6 is missing: the proxy's connections to the application come back to the proxy.",
+                RULES_BROKEN,
+                "Only a connection bound to that source shows it.",
+            ),
+            Code::LoopbackCaptured => row(
+                Fail,
+                Redirect,
+                "the application's loopback traffic is captured",
+                "The exemption for lo, 127.0.0.1 or ::1 is missing.",
+                RULES_BROKEN,
+                "With DNS capture, port 53 on loopback is captured on purpose.",
+            ),
+            Code::DnsEscaped => row(
+                Fail,
+                Redirect,
+                "DNS capture was promised, but queries are not redirected",
+                "The port 53 rules are missing for UDP or TCP in this family.",
+                "check that DNS capture is on where the rules are programmed (Istio: ISTIO_META_DNS_CAPTURE on the proxy), or use --dns-capture false",
+                "UDP and TCP have a rule each; one may be missing.",
+            ),
+            Code::DnsWrongPort => row(
+                Fail,
+                Redirect,
+                "DNS queries are redirected to a port that is not the DNS proxy's",
+                "The rules and the declared port disagree.",
+                "make the port in the rules and --dns-port the same",
+                "TCP queries that land on the outbound port mean that the port 53 rule for TCP is missing.",
+            ),
+            Code::DnsCaptured => row(
+                Fail,
+                Redirect,
+                "DNS is captured although no DNS capture was declared",
+                "DNS capture is on where the rules were programmed, but was not declared to podprobe.",
+                "use --dns-capture true if the mesh captures DNS; else find out who added the port 53 rules",
+                "If nothing serves the DNS port, every lookup in the pod fails.",
+            ),
+            Code::DnsZoneMissing => row(
+                Fail,
+                Redirect,
+                "DNS queries of application and proxy share a conntrack zone",
+                "The raw-table CT zone rules are missing: a query of the proxy with the application's source port is sent back to the proxy, or answers get lost.",
+                RULES_BROKEN,
+                "Shows under load as random DNS timeouts (istio issue 33469).",
+            ),
+            Code::ExclusionCaptured => row(
+                Fail,
+                Redirect,
+                "traffic that must be left alone is captured",
+                "A declared exclusion (port or CIDR) has no rule, or the rule comes too late; or traffic outside the declared includes is captured.",
+                "compare the exclusions and includes given to podprobe with those the rules were written from",
+                "Istio reads them from pod annotations at creation: editing a running pod changes nothing.",
+            ),
+            Code::ExclusionMissing => row(
+                Fail,
+                Redirect,
+                "an exclusion built into the mesh has no rule",
+                "An exemption that the mesh always writes (its tunnel port, DNS for the proxy) is missing.",
+                RULES_BROKEN,
+                "Seen by differential probes through the passthrough address.",
+            ),
+            Code::CaptureRefused => row(
+                Fail,
+                Redirect,
+                "a connection was refused inside the pod",
+                "A rule redirects it to a port where nothing listens, or rejects it.",
+                "list the pod's nat and filter rules for a rule that the mesh did not write",
+                "A reset by the first hop looks the same; an ICMP refusal names its sender.",
+            ),
+            Code::CaptureDropped => row(
+                Fail,
+                Redirect,
+                "a connection inside the pod got no answer: its packets are dropped",
+                "A DROP rule in the pod's filter, mangle or raw table swallows packets for the capture port or for loopback.",
+                "list the pod's filter, mangle and raw rules for a DROP that the mesh did not write",
+                "Where the first hop sends no ICMP, an escaped connection is silent as well.",
+            ),
+            Code::OriginalDestinationWrong => row(
+                Fail,
+                Redirect,
+                "the redirected connection lost its original destination",
+                "A DNAT or a second redirection rewrote the destination first, so the proxy would route it wrongly.",
+                "look for a socket-level load balancer or a foreign DNAT rule in the pod",
+                "gVisor and some kernels do not offer the original destination at all; then the evidence says so.",
+            ),
+            Code::TrafficDiverted => row(
+                Fail,
+                Redirect,
+                "traffic that must be left alone never reached its destination",
+                "A foreign rule takes it elsewhere: to a port that podprobe does not know, or to nowhere.",
+                "list the pod's nat rules for one that the mesh did not write",
+                "podprobe listens at the destination itself, so a refusal there is not \"nothing listens\".",
+            ),
+            Code::NotObservable => row(
+                Unknown,
+                Redirect,
+                "this identity cannot see it",
+                "netfilter's owner match shows the proxy's rules only to the proxy's uid and gid, and the application's only to others.",
+                "add a second init container with the other uid, or run one as uid 0 with SETUID and SETGID",
+                "Unknown is not a pass: --require makes it a failure.",
+            ),
+            Code::ListenerPortTaken => row(
+                Unknown,
+                Redirect,
+                "a capture port is already in use in this pod",
+                "A proxy is already running (a native sidecar, `kubectl debug`), or another program holds the port.",
+                "run podprobe before the proxy starts; looking at a running proxy is live mode, which is for a later release",
+                "Not a failure of redirection: nothing was proved either way. podprobe never shares the port, for it would steal traffic.",
+            ),
+            Code::ListenerFailed => row(
+                Unknown,
+                Redirect,
+                "a dummy listener could not be opened",
+                "The kernel refused the socket: no such address family, no descriptors left, or a seccomp filter.",
+                "read the errno in the reason; allow socket, bind and listen in the pod's seccomp profile",
+                "Without a listener nothing can be proved, so nothing is claimed.",
+            ),
+            Code::ProbeFailed => row(
+                Unknown,
+                Redirect,
+                "a probe could not be made",
+                "The kernel refused a socket operation for a reason that says nothing about the rules.",
+                "read the errno in the reason; check seccomp, limits and the pod's addresses and routes",
+                "Neither yes nor no.",
+            ),
+            Code::ProofRequired => row(
+                Unknown,
+                Redirect,
+                "a required proof could not be made",
+                "--require names a proof that this identity or these privileges cannot make.",
+                "give the container the identity that the reason names, or drop the proof from --require",
+                "Exit code 5, so that nobody takes it for a redirect failure or for a pass.",
+            ),
+            Code::RedirectHolds => row(
+                Ok,
+                Redirect,
+                "every flow that this identity can see is as promised",
+                "The rules are there and do what they should.",
+                "nothing to do",
+                "Says nothing about flows listed as unknown.",
+            ),
+            Code::LinkHolds => {
+                row(Ok, Link, "interfaces and addresses are as promised", "", "nothing to do", "")
+            }
+            Code::RouteHolds => {
+                row(Ok, Route, "every family has a default route", "", "nothing to do", "")
+            }
+        }
+    }
+}
+
+/// The text of `podprobe explain CODE`.
+#[must_use]
+pub fn explain_one(code: Code) -> String {
+    let m = code.meaning();
+    let mut text = format!("{code}: {}\n", m.title);
+    for (name, value) in [("causes", m.causes), ("next", m.hint), ("traps", m.traps)] {
+        if !value.is_empty() {
+            let _ = writeln!(text, "\n{name}:\n{}", crate::report::wrapped(value, 96, "  "));
+        }
+    }
+    let _ = write!(text, "\nlayer {}, severity {}", m.layer.name(), m.severity.word());
+    if m.severity == Fail {
+        let _ = write!(text, ", exit code {}", m.layer.exit_code());
+    }
+    text.push('\n');
+    text
+}
+
+/// The text of `podprobe explain`: a line a code.
+#[must_use]
+pub fn explain_all() -> String {
+    let mut text = String::new();
+    for code in Code::ALL {
+        let m = code.meaning();
+        let _ = writeln!(text, "{:<27} {:<8} {}", code.name(), m.severity.word(), m.title);
+    }
+    text
+}

@@ -1,0 +1,81 @@
+//! The names of everything podprobe can say; never renamed once released.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($variant:ident = $name:literal,)*) => {
+        /// A stable, kebab-case name for a kind of fact. `podprobe explain CODE` tells its story.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[expect(missing_docs, reason = "the catalogue documents each code, in one place")]
+        pub enum Code { $($variant,)* }
+
+        impl Code {
+            /// Every code, in the order of the layers and, within one, of the root-cause search.
+            pub const ALL: &[Code] = &[$(Code::$variant,)*];
+
+            /// The name in reports.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    LinkLoDown = "link-lo-down",
+    LinkNoPodInterface = "link-no-pod-interface",
+    AddressFamilyMissing = "address-family-missing",
+    RouteNoDefault = "route-no-default",
+    RedirectMissing = "redirect-missing",
+    IdentityMismatch = "identity-mismatch",
+    RedirectFamilyMissing = "redirect-family-missing",
+    PortsSwapped = "ports-swapped",
+    InboundAddressMissing = "inbound-address-missing",
+    OutboundEscaped = "outbound-escaped",
+    OutboundWrongPort = "outbound-wrong-port",
+    InboundEscaped = "inbound-escaped",
+    InboundWrongPort = "inbound-wrong-port",
+    ProxyLoop = "proxy-loop",
+    PassthroughCaptured = "passthrough-captured",
+    LoopbackCaptured = "loopback-captured",
+    DnsEscaped = "dns-escaped",
+    DnsWrongPort = "dns-wrong-port",
+    DnsCaptured = "dns-captured",
+    DnsZoneMissing = "dns-zone-missing",
+    ExclusionCaptured = "exclusion-captured",
+    ExclusionMissing = "exclusion-missing",
+    CaptureRefused = "capture-refused",
+    CaptureDropped = "capture-dropped",
+    OriginalDestinationWrong = "original-destination-wrong",
+    TrafficDiverted = "traffic-diverted",
+    NotObservable = "not-observable",
+    ListenerPortTaken = "listener-port-taken",
+    ListenerFailed = "listener-failed",
+    ProbeFailed = "probe-failed",
+    ProofRequired = "proof-required",
+    RedirectHolds = "redirect-holds",
+    LinkHolds = "link-holds",
+    RouteHolds = "route-holds",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Code {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Code, String> {
+        Code::ALL
+            .iter()
+            .copied()
+            .find(|code| code.name() == text)
+            .ok_or_else(|| format!("no code is called {text:?}; `podprobe explain` lists them"))
+    }
+}

@@ -1,0 +1,139 @@
+//! A finding: one judged fact about this pod, with its code, its sentence and its evidence.
+
+mod catalogue;
+mod code;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::pod::Family;
+
+pub use catalogue::{Meaning, explain_all, explain_one};
+pub use code::Code;
+
+/// What a finding means for the start of the pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The promise holds, and there is proof.
+    Ok,
+    /// Could not look: neither yes nor no.
+    Unknown,
+    /// Worth a person's attention; does not block.
+    Warn,
+    /// The promise is broken; blocks the start of the pod.
+    Fail,
+}
+
+impl Severity {
+    /// The word printed in the text report.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Ok => "ok",
+            Severity::Unknown => "unknown",
+            Severity::Warn => "warn",
+            Severity::Fail => "FAIL",
+        }
+    }
+}
+
+/// The layers, in causal order: what is broken in an early one explains the later ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// Interfaces and addresses.
+    Link,
+    /// Routes.
+    Route,
+    /// The mesh's traffic redirection.
+    Redirect,
+}
+
+impl Layer {
+    /// Every layer, in causal order.
+    pub const ALL: [Layer; 3] = [Layer::Link, Layer::Route, Layer::Redirect];
+
+    /// The name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Layer::Link => "link",
+            Layer::Route => "route",
+            Layer::Redirect => "redirect",
+        }
+    }
+
+    /// The exit code when the root cause lies in this layer (DESIGN.md §4).
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Layer::Link => 10,
+            Layer::Route => 20,
+            Layer::Redirect => 30,
+        }
+    }
+}
+
+/// One judged fact. Severity and hint belong to the code, reason and evidence to this pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// What kind of fact; stable across releases.
+    pub code: Code,
+    /// What it means for the start of the pod.
+    pub severity: Severity,
+    /// Where in the causal order it stands.
+    pub layer: Layer,
+    /// What it is about: a flow, an interface, a port.
+    pub subject: String,
+    /// The address family, where the fact belongs to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
+    /// One sentence: operation, object, cause, with this pod's values.
+    pub reason: String,
+    /// The observations behind the reason.
+    pub evidence: BTreeMap<String, Value>,
+    /// What to do next; no values.
+    pub hint: String,
+}
+
+impl Finding {
+    /// A finding with the severity, layer and hint of its code.
+    #[must_use]
+    pub fn new(code: Code, subject: impl Into<String>, reason: impl Into<String>) -> Finding {
+        let meaning = code.meaning();
+        Finding {
+            code,
+            severity: meaning.severity,
+            layer: meaning.layer,
+            subject: subject.into(),
+            family: None,
+            reason: reason.into(),
+            evidence: BTreeMap::new(),
+            hint: meaning.hint.to_owned(),
+        }
+    }
+
+    /// "Could not look", said of a whole layer.
+    #[must_use]
+    pub fn unseen(layer: Layer, subject: &str, reason: impl Into<String>) -> Finding {
+        Finding { layer, ..Finding::new(Code::ProbeFailed, subject, reason) }
+    }
+
+    /// The same finding, said of one address family.
+    #[must_use]
+    pub fn of(mut self, family: Option<Family>) -> Finding {
+        self.family = family;
+        self
+    }
+
+    /// The same finding with one more piece of evidence.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Finding {
+        self.evidence.insert(name.to_owned(), value.into());
+        self
+    }
+}

@@ -1,0 +1,123 @@
+//! From a recording to its report: pure, the same on the pod and on another machine.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    cause::cause,
+    finding::{Code, Finding, Layer, Severity},
+    layer::{link, redirect, route},
+    plan::{Mode, Plan},
+    record::{Recording, Seen},
+    report::{REPORT_VERSION, Report, Verdict},
+};
+
+/// Exit code for a required proof that could not be made.
+const EXIT_PROOF: u8 = 5;
+/// Exit code for what held and then broke within `--stable-for`.
+const EXIT_BROKE: u8 = 90;
+/// Added to a signal's number, as shells do.
+const EXIT_SIGNAL: i32 = 128;
+
+/// Judges a recording.
+#[must_use]
+pub fn judge(recording: &Recording) -> Report {
+    let Recording { plan, seen, course, .. } = recording;
+    let (mut findings, proved) = seen.as_ref().map(|s| look(plan, s)).unwrap_or_default();
+    if seen.is_some() {
+        findings.extend(unmet(plan, &findings, &proved));
+    }
+    let cause = cause(&findings);
+    let verdict = match &cause {
+        _ if seen.is_none() => Verdict::Unknown,
+        None => Verdict::Ok,
+        Some(cause) if cause.code == Code::ProofRequired => Verdict::Unknown,
+        Some(_) => Verdict::Fail,
+    };
+    let exit_code = match (course.signal, plan.mode) {
+        (Some(signal), _) => u8::try_from(EXIT_SIGNAL + signal).unwrap_or(u8::MAX),
+        (None, Mode::Warn | Mode::Off) => 0,
+        (None, Mode::Enforce) => match (verdict, &cause) {
+            (Verdict::Ok, _) | (_, None) => 0,
+            _ if course.broke => EXIT_BROKE,
+            (Verdict::Unknown, _) => EXIT_PROOF,
+            (Verdict::Fail, Some(cause)) if cause.layer == Layer::Redirect => {
+                plan.redirect_exit_code
+            }
+            (Verdict::Fail, Some(cause)) => cause.layer.exit_code(),
+        },
+    };
+    let reached = |layer: &Layer| *layer != Layer::Redirect || redirect_seen(seen.as_ref());
+    Report {
+        schema_version: REPORT_VERSION,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: plan.command.clone(),
+        mesh: plan.mesh.clone(),
+        uid: seen.as_ref().map(|s| s.pod.identity.uid),
+        gid: seen.as_ref().map(|s| s.pod.identity.gid),
+        families: seen.as_ref().map(|s| plan.addresses(&s.pod).families).unwrap_or_default(),
+        verdict,
+        exit_code,
+        cause,
+        findings,
+        proofs: proved.values().sum(),
+        proved,
+        not_reached: plan.layers.iter().copied().filter(|layer| !reached(layer)).collect(),
+        attempts: course.attempts,
+        elapsed_ms: course.elapsed_ms,
+        signal: course.signal,
+        broke: course.broke,
+    }
+}
+
+fn redirect_seen(seen: Option<&Seen>) -> bool {
+    seen.is_some_and(|seen| seen.redirect.is_some())
+}
+
+type Proved = BTreeMap<redirect::Proof, usize>;
+
+fn look(plan: &Plan, seen: &Seen) -> (Vec<Finding>, Proved) {
+    let mut findings = before_redirect(plan, seen);
+    let mut proved = Proved::new();
+    if let Some(redirect_seen) = &seen.redirect {
+        let own = plan.addresses(&seen.pod).pod;
+        let judged = redirect::judge(&plan.capture, &own, redirect_seen);
+        findings.extend(judged.findings);
+        proved = judged.proved;
+    }
+    (findings, proved)
+}
+
+/// The findings of the layers that redirection stands on.
+#[must_use]
+pub fn before_redirect(plan: &Plan, seen: &Seen) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if plan.asks(Layer::Link) {
+        findings.extend(link::judge(plan, &seen.pod));
+    }
+    if plan.asks(Layer::Route) {
+        findings.extend(route::judge(&plan.addresses(&seen.pod).families, &seen.pod));
+    }
+    findings
+}
+
+/// Proofs that were asked for and not made. Where redirection was asked for, at least one proof
+/// is: "could not look" must not read as "yes".
+fn unmet(plan: &Plan, findings: &[Finding], proved: &Proved) -> Option<Finding> {
+    if !plan.asks(Layer::Redirect) || findings.iter().any(|f| f.severity == Severity::Fail) {
+        return None;
+    }
+    let why = findings
+        .iter()
+        .find(|f| f.severity == Severity::Unknown && f.layer == Layer::Redirect)
+        .map_or_else(|| "nothing was observed".to_owned(), |f| f.reason.clone());
+    let missing: Vec<&str> =
+        plan.require.iter().filter(|p| !proved.contains_key(p)).map(|p| p.name()).collect();
+    let reason = if !missing.is_empty() {
+        format!("prove {}: {why}", missing.join(", "))
+    } else if proved.is_empty() {
+        format!("prove anything about redirection: {why}")
+    } else {
+        return None;
+    };
+    Some(Finding::new(Code::ProofRequired, "--require", reason))
+}

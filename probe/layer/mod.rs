@@ -1,0 +1,5 @@
+//! The layers, in causal order. Each one observes (all side effects) and judges (none).
+
+pub mod link;
+pub mod redirect;
+pub mod route;

@@ -1,0 +1,127 @@
+//! From many broken flows to the few facts behind them.
+
+use std::collections::BTreeSet;
+
+use super::{
+    flow::{Promise, Proof},
+    outcome::{Observed, Outcome},
+};
+use crate::{capture::Capture, finding::Code, pod::Family};
+
+/// A broken flow and the code that stands for it.
+pub(super) type Broken<'a> = (&'a Observed, Code);
+
+/// Replaces the codes of single flows by the code of what they have in common: a family without
+/// rules, swapped ports, rules for another identity, dropped packets.
+pub(super) fn aggregate(flows: &[Observed], capture: &Capture, broken: &mut [Broken]) {
+    dropped(flows, broken);
+    swapped(capture, broken);
+    mismatched(broken);
+    dead_families(flows, broken);
+}
+
+/// Outbound connections that got no answer although the first hop answers others did not leave
+/// the pod.
+fn dropped(flows: &[Observed], broken: &mut [Broken]) {
+    for family in families(flows) {
+        let of_family = || flows.iter().filter(|o| o.flow.family == family);
+        let answers = of_family().any(|o| matches!(o.outcome, Outcome::LeftThePod { .. }));
+        let mut outbound = of_family().filter(|o| o.flow.proof == Proof::Outbound).peekable();
+        let silent = outbound.peek().is_some()
+            && outbound.all(|o| matches!(o.outcome, Outcome::Silent { .. }));
+        if answers && silent {
+            recode(broken, family, &[Code::OutboundEscaped], Code::CaptureDropped);
+        }
+    }
+}
+
+/// Outbound landed on the inbound port and inbound on the outbound port.
+fn swapped(capture: &Capture, broken: &mut [Broken]) {
+    for family in families_of(broken) {
+        let landed = |code: Code, port: u16| {
+            broken.iter().any(|(o, c)| *c == code && o.flow.family == family && at(o) == Some(port))
+        };
+        if landed(Code::OutboundWrongPort, capture.inbound_port)
+            && landed(Code::InboundWrongPort, capture.outbound_port)
+        {
+            let codes = [Code::OutboundWrongPort, Code::InboundWrongPort];
+            recode(broken, family, &codes, Code::PortsSwapped);
+        }
+    }
+}
+
+/// The proxy's egress is captured and its local traffic is not: to the rules it is no proxy.
+fn mismatched(broken: &mut [Broken]) {
+    for family in families_of(broken) {
+        let has = |code| broken.iter().any(|(o, c)| *c == code && o.flow.family == family);
+        if has(Code::ProxyLoop) && has(Code::InboundEscaped) {
+            let codes = [Code::ProxyLoop, Code::InboundEscaped, Code::DnsCaptured];
+            recode(broken, family, &codes, Code::IdentityMismatch);
+        }
+    }
+}
+
+/// Families where nothing at all is captured.
+fn dead_families(flows: &[Observed], broken: &mut [Broken]) {
+    let tested = families(flows);
+    let dead: Vec<Family> =
+        tested.iter().copied().filter(|family| is_dead(flows, broken, *family)).collect();
+    let code = if dead.len() == tested.len() {
+        Code::RedirectMissing
+    } else {
+        Code::RedirectFamilyMissing
+    };
+    for family in dead {
+        recode(broken, family, &ESCAPES, code);
+    }
+}
+
+const ESCAPES: [Code; 5] = [
+    Code::OutboundEscaped,
+    Code::InboundEscaped,
+    Code::DnsEscaped,
+    Code::DnsCaptured,
+    Code::InboundAddressMissing,
+];
+
+/// Nothing of the family arrived at a capture port, and what should have has escaped.
+fn is_dead(flows: &[Observed], broken: &[Broken], family: Family) -> bool {
+    let arrived = |o: &&Observed| {
+        matches!(o.outcome, Outcome::Arrived { at_destination: false, .. })
+            && o.flow.family == family
+    };
+    let escaped = |(o, code): &&Broken| {
+        o.flow.family == family
+            && matches!(o.flow.promise, Promise::Captured(_))
+            && matches!(code, Code::OutboundEscaped | Code::InboundEscaped)
+    };
+    let other = |(o, code): &&Broken| o.flow.family == family && !ESCAPES.contains(code);
+    flows.iter().find(arrived).is_none()
+        && broken.iter().find(escaped).is_some()
+        && broken.iter().find(other).is_none()
+}
+
+fn recode(broken: &mut [Broken], family: Family, from: &[Code], to: Code) {
+    for (observed, code) in broken.iter_mut() {
+        if observed.flow.family == family && from.contains(code) {
+            *code = to;
+        }
+    }
+}
+
+fn at(observed: &Observed) -> Option<u16> {
+    match observed.outcome {
+        Outcome::Arrived { at, .. } => Some(at.port()),
+        _ => None,
+    }
+}
+
+/// The families in which at least one flow was sent.
+fn families(flows: &[Observed]) -> BTreeSet<Family> {
+    let sent = |o: &&Observed| !matches!(o.outcome, Outcome::NotSent { .. });
+    flows.iter().filter(sent).map(|o| o.flow.family).collect()
+}
+
+fn families_of(broken: &[Broken]) -> BTreeSet<Family> {
+    broken.iter().map(|(o, _)| o.flow.family).collect()
+}

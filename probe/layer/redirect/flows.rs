@@ -1,0 +1,359 @@
+//! From the promise to the flows that test it: a pure function.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use ipnet::IpNet;
+
+use super::flow::{Flow, Promise, Proof, Sender, Transport};
+use crate::{
+    capture::{Capture, Cidrs},
+    pod::Family,
+};
+
+/// Istio's passthrough address: rules exempt it as a source and capture it as a destination of the
+/// proxy (istio `tools/istio-iptables/pkg/constants/constants.go`).
+pub const PASSTHROUGH_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6));
+/// The IPv6 form of [`PASSTHROUGH_V4`]; the mesh adds it to lo.
+pub const PASSTHROUGH_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6));
+
+/// Ports that a foreign rule is likely to name, probed besides one that no rule names.
+const COMMON_PORTS: [u16; 3] = [80, 443, 8080];
+/// First of the probe ports that no rule is likely to name; below the ephemeral range.
+const FIRST_PORT: u16 = 20_001;
+
+/// The addresses that flows are made from.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// The families to test.
+    pub families: Vec<Family>,
+    /// The pod's own global addresses.
+    pub pod: Vec<IpAddr>,
+}
+
+/// Every flow that the promise implies, whoever can run it. Each has a destination of its own,
+/// except a flow that repeats an earlier one on purpose.
+#[must_use]
+pub fn flows(capture: &Capture, addresses: &Addresses) -> Vec<Flow> {
+    let mut plan = Planner { capture, flows: Vec::new(), used: BTreeSet::new(), port: FIRST_PORT };
+    for &family in &addresses.families {
+        let own = addresses.pod.iter().copied().filter(|ip| Family::of(*ip) == family);
+        let own: Vec<IpAddr> = own.collect();
+        plan.application_egress(family);
+        plan.application_loopback(family, &own);
+        plan.proxy_inbound(family, &own);
+        plan.proxy_egress(family);
+        plan.conntrack_zones(family);
+    }
+    plan.flows
+}
+
+struct Planner<'a> {
+    capture: &'a Capture,
+    flows: Vec<Flow>,
+    used: BTreeSet<(Transport, SocketAddr)>,
+    port: u16,
+}
+
+impl Planner<'_> {
+    /// Application egress: includes, excludes, the ports rules like to name, DNS.
+    fn application_egress(&mut self, family: Family) {
+        let free = self.free_port();
+        self.egress(Sender::App, Transport::Tcp, family, free);
+        for port in COMMON_PORTS.into_iter().chain([self.capture.tunnel_port]) {
+            if !self.capture.tolerated_outbound_ports.contains(&port) {
+                self.egress(Sender::App, Transport::Tcp, family, port);
+            }
+        }
+        let declared = [&self.capture.include_outbound_ports, &self.capture.exclude_outbound_ports];
+        for port in declared.into_iter().flatten() {
+            self.egress(Sender::App, Transport::Tcp, family, *port);
+        }
+        for net in declared_cidrs(self.capture) {
+            if let Some(ip) = inside(net).filter(|ip| Family::of(*ip) == family) {
+                let port = self.free_port();
+                self.egress_to(Sender::App, Transport::Tcp, SocketAddr::new(ip, port));
+            }
+        }
+        self.egress(Sender::App, Transport::Udp, family, 53);
+        self.egress(Sender::App, Transport::Tcp, family, 53);
+        self.egress(Sender::App, Transport::Udp, family, 443);
+    }
+
+    /// The application's traffic to itself is left alone, DNS capture aside.
+    fn application_loopback(&mut self, family: Family, own: &[IpAddr]) {
+        for ip in [loopback(family)].into_iter().chain(own.iter().copied()) {
+            let port = self.free_port();
+            self.add(Proof::Loopback, Sender::App, Transport::Tcp, None, (ip, port), UNTOUCHED);
+        }
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let (proof, promise) = match self.dns_promise(53) {
+                Some(promise) => (Proof::Dns, promise),
+                None => (Proof::Loopback, UNTOUCHED),
+            };
+            let to = (loopback(family), 53);
+            self.add(proof, Sender::App, transport, None, to, promise);
+        }
+    }
+
+    /// What the proxy sends to this pod is captured as inbound, with the mesh's exemptions.
+    fn proxy_inbound(&mut self, family: Family, own: &[IpAddr]) {
+        let tcp = Transport::Tcp;
+        let (lo, alias) = (loopback(family), passthrough(family));
+        for ip in [alias].into_iter().chain(own.iter().copied()) {
+            let source = (ip == alias).then_some(lo);
+            let free = self.free_port();
+            let captured = Promise::Captured(self.capture.inbound_port);
+            self.add(Proof::Inbound, Sender::Proxy, tcp, source, (ip, free), captured);
+            let tunnel = self.capture.tunnel_port;
+            self.add(Proof::Exclusion, Sender::Proxy, tcp, source, (ip, tunnel), UNTOUCHED);
+            for port in self.capture.exclude_outbound_ports.clone() {
+                self.add(Proof::Exclusion, Sender::Proxy, tcp, source, (ip, port), UNTOUCHED);
+            }
+            let dns = if self.dns_promise(53).is_some() { UNTOUCHED } else { captured };
+            self.add(Proof::Dns, Sender::Proxy, tcp, source, (ip, 53), dns);
+        }
+        let port = self.free_port();
+        self.add(Proof::Loopback, Sender::Proxy, tcp, None, (lo, port), UNTOUCHED);
+        for ip in [lo].into_iter().chain(own.iter().copied()) {
+            let port = self.free_port();
+            self.add(Proof::Passthrough, Sender::Proxy, tcp, Some(alias), (ip, port), UNTOUCHED);
+        }
+    }
+
+    /// The proxy's own egress must not come back to it.
+    fn proxy_egress(&mut self, family: Family) {
+        let free = self.free_port();
+        for port in [free, 80, self.capture.tunnel_port, 53] {
+            self.egress(Sender::Proxy, Transport::Tcp, family, port);
+        }
+        self.egress(Sender::Proxy, Transport::Udp, family, 53);
+    }
+
+    /// With DNS capture, the same five-tuple used by application and proxy, in both orders.
+    fn conntrack_zones(&mut self, family: Family) {
+        let Some(Promise::Captured(_)) = self.dns_promise(53) else { return };
+        for (first, second) in [(Sender::App, Sender::Proxy), (Sender::Proxy, Sender::App)] {
+            let first_index = self.flows.len();
+            self.egress(first, Transport::Udp, family, 53);
+            let mut flow = self.flows[first_index].clone();
+            flow.sender = second;
+            flow.promise = self.egress_promise(second, Transport::Udp, flow.destination);
+            flow.again = Some(first_index);
+            self.flows.push(flow);
+        }
+    }
+
+    fn egress(&mut self, sender: Sender, transport: Transport, family: Family, port: u16) {
+        let ip = self.documentation_address(family, transport, port);
+        self.egress_to(sender, transport, SocketAddr::new(ip, port));
+    }
+
+    fn egress_to(&mut self, sender: Sender, transport: Transport, to: SocketAddr) {
+        let promise = self.egress_promise(sender, transport, to);
+        let proof = match (sender, promise) {
+            (_, Promise::Captured(_)) if to.port() == 53 => Proof::Dns,
+            (_, Promise::Captured(_)) => Proof::Outbound,
+            (Sender::Proxy, Promise::Untouched) => Proof::Loop,
+            (Sender::App, Promise::Untouched) if to.port() == 53 => Proof::Dns,
+            (Sender::App, Promise::Untouched) => Proof::Exclusion,
+        };
+        self.add(proof, sender, transport, None, (to.ip(), to.port()), promise);
+    }
+
+    /// The promise about egress, in the order in which Istio's rules decide
+    /// (istio `tools/istio-iptables/pkg/capture/run.go`).
+    fn egress_promise(&self, sender: Sender, transport: Transport, to: SocketAddr) -> Promise {
+        let c = self.capture;
+        if sender == Sender::Proxy || c.exclude_outbound_ports.contains(&to.port()) {
+            return UNTOUCHED;
+        }
+        if let Some(promise) = self.dns_promise(to.port()) {
+            return promise;
+        }
+        let excluded = c.exclude_outbound_cidrs.iter().any(|net| net.contains(&to.ip()));
+        let included = c.include_outbound_ports.contains(&to.port())
+            || c.include_outbound_cidrs.contains(to.ip());
+        match transport {
+            Transport::Tcp if included && !excluded => Promise::Captured(c.outbound_port),
+            _ => UNTOUCHED,
+        }
+    }
+
+    fn dns_promise(&self, port: u16) -> Option<Promise> {
+        let captured = self.capture.dns && !self.capture.exclude_outbound_ports.contains(&port);
+        (captured && port == 53).then_some(Promise::Captured(self.capture.dns_port))
+    }
+
+    fn add(
+        &mut self,
+        proof: Proof,
+        sender: Sender,
+        transport: Transport,
+        source: Option<IpAddr>,
+        (ip, port): (IpAddr, u16),
+        promise: Promise,
+    ) {
+        let (family, destination) = (Family::of(ip), SocketAddr::new(ip, port));
+        if self.used.insert((transport, destination)) {
+            let flow = Flow {
+                proof,
+                sender,
+                family,
+                transport,
+                source,
+                destination,
+                promise,
+                again: None,
+            };
+            self.flows.push(flow);
+        }
+    }
+
+    /// A documentation address (RFC 5737 TEST-NET-1, RFC 3849) not yet used with this port.
+    fn documentation_address(&self, family: Family, transport: Transport, port: u16) -> IpAddr {
+        let address = |n: u8| match family {
+            Family::Ipv4 => IpAddr::from([192, 0, 2, n]),
+            Family::Ipv6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)]),
+        };
+        let free = |ip: &IpAddr| !self.used.contains(&(transport, SocketAddr::new(*ip, port)));
+        (1..=254).map(address).find(free).unwrap_or(address(255))
+    }
+
+    /// A port that no declared rule names, each time another one.
+    fn free_port(&mut self) -> u16 {
+        loop {
+            let port = self.port;
+            self.port += 1;
+            if !self.capture.is_special(port) && !COMMON_PORTS.contains(&port) {
+                return port;
+            }
+        }
+    }
+}
+
+const UNTOUCHED: Promise = Promise::Untouched;
+
+fn declared_cidrs(capture: &Capture) -> Vec<IpNet> {
+    let included = match &capture.include_outbound_cidrs {
+        Cidrs::All => &[][..],
+        Cidrs::Only(list) => list,
+    };
+    included.iter().chain(&capture.exclude_outbound_cidrs).copied().collect()
+}
+
+/// An address inside the network, the last host of it: seldom in use. Never one that is local or
+/// multicast, where a probe would mean something else.
+fn inside(net: IpNet) -> Option<IpAddr> {
+    let ip = match net {
+        IpNet::V4(net) if net.prefix_len() < 31 => {
+            IpAddr::V4(Ipv4Addr::from(u32::from(net.broadcast()) - 1))
+        }
+        IpNet::V6(net) if net.prefix_len() < 127 => {
+            IpAddr::V6(Ipv6Addr::from(u128::from(net.broadcast()) - 1))
+        }
+        _ => net.addr(),
+    };
+    let unsuitable = ip.is_loopback() || ip.is_multicast() || ip.is_unspecified();
+    (net.prefix_len() > 0 && !unsuitable).then_some(ip)
+}
+
+/// The loopback address of the family.
+pub(super) fn loopback(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => Ipv4Addr::LOCALHOST.into(),
+        Family::Ipv6 => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+fn passthrough(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => PASSTHROUGH_V4,
+        Family::Ipv6 => PASSTHROUGH_V6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::ISTIO;
+
+    fn dual() -> Addresses {
+        Addresses {
+            families: vec![Family::Ipv4, Family::Ipv6],
+            pod: vec![IpAddr::from([10, 77, 0, 2]), "fd77::2".parse().expect("an address")],
+        }
+    }
+
+    fn promise_of(capture: &Capture, sender: Sender, destination: &str) -> Option<Promise> {
+        let destination: SocketAddr = destination.parse().expect("an address");
+        flows(capture, &dual())
+            .into_iter()
+            .find(|f| f.sender == sender && f.destination == destination && f.again.is_none())
+            .map(|f| f.promise)
+    }
+
+    #[test]
+    fn every_flow_has_a_destination_of_its_own() {
+        let mut capture = ISTIO.capture();
+        capture.dns = true;
+        capture.exclude_outbound_ports = vec![5432, 80];
+        let flows = flows(&capture, &dual());
+        let first: Vec<_> = flows.iter().filter(|f| f.again.is_none()).collect();
+        let unique: BTreeSet<_> = first.iter().map(|f| (f.transport, f.destination)).collect();
+        assert_eq!(unique.len(), first.len());
+        assert!(first.len() > 40, "{}", first.len());
+    }
+
+    #[test]
+    fn application_egress_is_captured_and_the_proxys_is_not() {
+        let all = flows(&ISTIO.capture(), &dual());
+        let egress = |sender| {
+            let f = all.iter().find(|f| f.sender == sender && f.destination.port() == 80);
+            f.map(|f| f.promise)
+        };
+        assert_eq!(egress(Sender::App), Some(Promise::Captured(15001)));
+        assert_eq!(egress(Sender::Proxy), Some(Promise::Untouched));
+    }
+
+    #[test]
+    fn an_excluded_port_is_left_alone_for_both_senders() {
+        let mut capture = ISTIO.capture();
+        capture.exclude_outbound_ports = vec![5432];
+        let app = promise_of(&capture, Sender::App, "192.0.2.1:5432");
+        let proxy = promise_of(&capture, Sender::Proxy, "127.0.0.6:5432");
+        assert_eq!((app, proxy), (Some(Promise::Untouched), Some(Promise::Untouched)));
+    }
+
+    #[test]
+    fn outside_the_included_range_nothing_is_captured() {
+        let mut capture = ISTIO.capture();
+        let net: IpNet = "10.96.0.0/16".parse().expect("a network");
+        capture.include_outbound_cidrs = Cidrs::Only(vec![net]);
+        let flows = flows(&capture, &dual());
+        let captured: Vec<_> = flows
+            .iter()
+            .filter(|f| f.promise == Promise::Captured(15001))
+            .map(|f| f.destination.ip())
+            .collect();
+        assert_eq!(captured, [IpAddr::from([10, 96, 255, 254])]);
+    }
+
+    #[test]
+    fn dns_capture_moves_port_53_and_repeats_it_with_the_same_source_port() {
+        let mut capture = ISTIO.capture();
+        assert!(flows(&capture, &dual()).iter().all(|f| f.again.is_none()));
+        capture.dns = true;
+        let flows = flows(&capture, &dual());
+        let alias = promise_of(&capture, Sender::Proxy, "127.0.0.6:53");
+        assert_eq!(alias, Some(Promise::Untouched));
+        assert_eq!(flows.iter().filter(|f| f.again.is_some()).count(), 4);
+        for flow in flows.iter().filter(|f| f.again.is_some()) {
+            let first = &flows[flow.again.expect("an index")];
+            assert_eq!(first.destination, flow.destination);
+            assert_ne!(first.sender, flow.sender);
+        }
+    }
+}

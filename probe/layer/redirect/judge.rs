@@ -1,0 +1,148 @@
+//! From what was seen to findings: pure.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use serde_json::Value;
+
+use super::{
+    aggregate::{Broken, aggregate},
+    flow::{Proof, Sender},
+    outcome::{Dummy, Observed, Outcome, Seen},
+    phrase,
+    vantage::Play,
+    verdict::{Verdict, verdict},
+};
+use crate::{
+    capture::Capture,
+    finding::{Code, Finding},
+    pod::Family,
+};
+
+/// Flows listed as evidence of one finding.
+const LISTED: usize = 8;
+
+/// The layer's findings, and what was proved.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// The findings, broken promises first.
+    pub findings: Vec<Finding>,
+    /// How many flows hold, by what they prove.
+    pub proved: BTreeMap<Proof, usize>,
+}
+
+/// Judges what the redirect layer saw; `pod` are the pod's own addresses.
+#[must_use]
+pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
+    let verdicts: Vec<(&Observed, Verdict)> =
+        seen.flows.iter().map(|o| (o, verdict(o, pod))).collect();
+    let mut broken: Vec<Broken> = Vec::new();
+    let mut proved = BTreeMap::new();
+    for (observed, verdict) in &verdicts {
+        match verdict {
+            Verdict::Holds => *proved.entry(observed.flow.proof).or_default() += 1,
+            Verdict::Broken(code) => broken.push((observed, *code)),
+            Verdict::Blind(_) => {}
+        }
+    }
+    aggregate(&seen.flows, capture, &mut broken);
+    let mut findings = broken_promises(&broken);
+    findings.extend(listeners(&seen.dummies));
+    findings.extend(blind_spots(seen, &verdicts));
+    if broken.is_empty() && !proved.is_empty() {
+        findings.push(holds(&proved));
+    }
+    Judged { findings, proved }
+}
+
+/// One finding a code and family, its reason told by its first flow.
+fn broken_promises(broken: &[Broken]) -> Vec<Finding> {
+    let mut groups: BTreeMap<(Code, Family), Vec<&Observed>> = BTreeMap::new();
+    for (observed, code) in broken {
+        groups.entry((*code, observed.flow.family)).or_default().push(observed);
+    }
+    groups.into_iter().map(|((code, family), flows)| broken_promise(code, family, &flows)).collect()
+}
+
+fn broken_promise(code: Code, family: Family, flows: &[&Observed]) -> Finding {
+    let first = flows[0];
+    let reason = match flows.len() {
+        1 => phrase::broken(first),
+        2 => format!("{} (and 1 more flow)", phrase::broken(first)),
+        n => format!("{} (and {} more flows)", phrase::broken(first), n - 1),
+    };
+    let listed: Vec<Value> = flows.iter().take(LISTED).map(|o| phrase::evidence(o)).collect();
+    Finding::new(code, phrase::subject(&first.flow), reason)
+        .of(Some(family))
+        .with("flows", listed)
+        .with("count", flows.len())
+}
+
+/// The first listener of each kind of trouble.
+fn listeners(dummies: &[Dummy]) -> Vec<Finding> {
+    let taken = dummies.iter().find(|d| d.error.as_deref() == Some("EADDRINUSE"));
+    let failed =
+        dummies.iter().find(|d| d.error.as_deref().is_some_and(|error| error != "EADDRINUSE"));
+    let taken = taken.map(|dummy| {
+        let owner = match dummy.owner_uid {
+            Some(uid) => format!("a process of uid {uid}"),
+            None => "a process that the kernel does not name".to_owned(),
+        };
+        let what = format!("port {}", dummy.port);
+        let reason = format!("bind {} {what}: {owner} already listens there", dummy.transport);
+        Finding::new(Code::ListenerPortTaken, what, reason)
+            .of(Some(dummy.family))
+            .with("ownerUid", dummy.owner_uid)
+    });
+    let failed = failed.map(|dummy| {
+        let what = format!("port {}", dummy.port);
+        let error = dummy.error.as_deref().unwrap_or_default();
+        let reason = format!("listen on {} {} {what}: {error}", dummy.family, dummy.transport);
+        Finding::new(Code::ListenerFailed, what, reason).of(Some(dummy.family))
+    });
+    taken.into_iter().chain(failed).collect()
+}
+
+/// What could not be seen: one finding a sender that cannot be played, one for failed probes.
+fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for sender in [Sender::App, Sender::Proxy] {
+        if let Play::Cannot { reason } = seen.vantage.play(sender) {
+            findings.push(unplayable(sender, reason, &seen.flows));
+        }
+    }
+    let failed: Vec<&Observed> = verdicts
+        .iter()
+        .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))
+        .map(|(observed, _)| *observed)
+        .collect();
+    if let Some(first) = failed.first() {
+        let (what, became) = (phrase::subject(&first.flow), phrase::happened(&first.outcome));
+        let listed: Vec<Value> = failed.iter().take(LISTED).map(|o| phrase::evidence(o)).collect();
+        let reason = format!("{what} {became}, which says nothing about redirection");
+        let finding = Finding::new(Code::ProbeFailed, what, reason).of(Some(first.flow.family));
+        findings.push(finding.with("flows", listed).with("count", failed.len()));
+    }
+    findings
+}
+
+fn unplayable(sender: Sender, reason: &str, flows: &[Observed]) -> Finding {
+    let unseen = flows.iter().filter(|o| o.flow.sender == sender);
+    let mut proofs: Vec<&str> = unseen.clone().map(|o| o.flow.proof.name()).collect();
+    proofs.sort_unstable();
+    proofs.dedup();
+    let (subject, what) = match sender {
+        Sender::App => ("application flows", "outbound capture"),
+        Sender::Proxy => ("proxy flows", "inbound capture and loop prevention"),
+    };
+    Finding::new(Code::NotObservable, subject, format!("{what} not observable: {reason}"))
+        .with("flows", unseen.filter(|o| matches!(o.outcome, Outcome::NotSent { .. })).count())
+        .with("proofs", proofs)
+}
+
+fn holds(proved: &BTreeMap<Proof, usize>) -> Finding {
+    let parts: Vec<String> =
+        proved.iter().map(|(proof, count)| format!("{} {count}", proof.name())).collect();
+    let total: usize = proved.values().sum();
+    let reason = format!("{total} flows went as promised: {}", parts.join(", "));
+    Finding::new(Code::RedirectHolds, "redirect", reason)
+}

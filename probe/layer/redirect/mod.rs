@@ -1,0 +1,23 @@
+//! Redirect: is the traffic that the mesh promised to capture captured, and nothing else?
+//!
+//! `flows` derives what to test from the promise, `observe` sends it through the real kernel, and
+//! `judge` compares what happened with what was promised.
+
+mod aggregate;
+mod flow;
+mod flows;
+mod judge;
+mod observe;
+mod outcome;
+mod phrase;
+mod send;
+mod serve;
+mod vantage;
+mod verdict;
+
+pub use flow::{Flow, Promise, Proof, Sender, Transport};
+pub use flows::{Addresses, flows};
+pub use judge::{Judged, judge};
+pub use observe::observe;
+pub use outcome::{Dummy, Observed, Offender, Outcome, Seen};
+pub use vantage::{Play, Vantage, vantage};

@@ -1,0 +1,117 @@
+//! What the kernel did to the flows: plain data, errors included as facts.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{flow::Flow, flow::Transport, vantage::Vantage};
+use crate::pod::Family;
+
+/// Who refused, told by the socket's error queue (ip(7), IP_RECVERR).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Offender {
+    /// The sender of the ICMP message.
+    pub address: IpAddr,
+    /// ICMP type.
+    pub icmp_type: u8,
+    /// ICMP code.
+    pub icmp_code: u8,
+}
+
+impl Offender {
+    /// Whether the packet's hop limit ran out there: ICMP 11/0 (RFC 792), ICMPv6 3/0 (RFC 4443).
+    #[must_use]
+    pub fn is_time_exceeded(&self) -> bool {
+        match self.address {
+            IpAddr::V4(_) => self.icmp_type == 11,
+            IpAddr::V6(_) => self.icmp_type == 3,
+        }
+    }
+}
+
+/// What happened to one flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Outcome {
+    /// Its token was read by a listener of ours.
+    Arrived {
+        /// The accepted socket's own address: it tells which hook redirected.
+        at: SocketAddr,
+        /// The original destination; absent where the kernel offers none.
+        original: Option<SocketAddr>,
+        /// The listener stood at the destination itself and not at a capture port.
+        at_destination: bool,
+        /// For UDP: whether an answer found its way back. Absent where none was tried.
+        answered: Option<bool>,
+    },
+    /// Connected, but no listener of ours got the token.
+    AcceptedElsewhere,
+    /// Refused: by whom, if ICMP told; a reset carries no name.
+    Refused {
+        /// The sender of the ICMP message.
+        by: Option<Offender>,
+    },
+    /// Left the pod: the hop limit of 1 ran out at the first hop.
+    LeftThePod {
+        /// The first hop.
+        hop: IpAddr,
+    },
+    /// No answer; for TCP the socket was still in SYN_SENT.
+    Silent {
+        /// How long it was waited for.
+        waited_ms: u64,
+    },
+    /// The kernel or a router refused.
+    Failed {
+        /// The system call.
+        operation: String,
+        /// The errno's name.
+        errno: String,
+        /// The sender of the ICMP message, if there was one.
+        by: Option<Offender>,
+    },
+    /// Not sent, and why.
+    NotSent {
+        /// One clause for the report.
+        reason: String,
+    },
+}
+
+/// A flow and what happened to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// What was sent.
+    pub flow: Flow,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Whether podprobe listened at the destination itself.
+    pub attended: bool,
+}
+
+/// A dummy listener on a capture port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dummy {
+    /// The capture port.
+    pub port: u16,
+    /// The address family.
+    pub family: Family,
+    /// The transport protocol.
+    pub transport: Transport,
+    /// The errno's name if it could not be opened.
+    pub error: Option<String>,
+    /// The owner of the socket that holds the port, if the kernel told.
+    pub owner_uid: Option<u32>,
+}
+
+/// Everything the redirect layer saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// Who podprobe could be.
+    pub vantage: Vantage,
+    /// The dummy listeners.
+    pub dummies: Vec<Dummy>,
+    /// The flows, in the order of `flows()`.
+    pub flows: Vec<Observed>,
+}

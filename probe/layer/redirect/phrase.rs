@@ -1,0 +1,76 @@
+//! The sentences: operation, object, cause, with the values in them.
+
+use serde_json::{Value, json};
+
+use super::{
+    flow::{Flow, Promise, Sender},
+    outcome::{Observed, Offender, Outcome},
+};
+
+/// What was done: "the application's TCP connection to 192.0.2.1:20001".
+pub(super) fn subject(flow: &Flow) -> String {
+    let who = match flow.sender {
+        Sender::Proxy => "proxy",
+        Sender::App => "application",
+    };
+    let source = flow.source.map(|ip| format!(" from {ip}")).unwrap_or_default();
+    format!("{who} {} to {}{source}", flow.transport, flow.destination)
+}
+
+/// What the kernel did with it: the middle of a sentence.
+pub(super) fn happened(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Arrived { at, at_destination: true, .. } => format!("arrived at {at} itself"),
+        Outcome::Arrived { at, answered: Some(false), .. } => {
+            format!("arrived at {at}, but the answer did not come back")
+        }
+        Outcome::Arrived { at, .. } => format!("arrived at {at}"),
+        Outcome::AcceptedElsewhere => "was accepted by an unknown listener".to_owned(),
+        Outcome::Refused { by: None } => "was refused by a reset".to_owned(),
+        Outcome::Refused { by: Some(by) } => format!("was refused by {}", offender(by)),
+        Outcome::LeftThePod { hop } => format!("left the pod (time exceeded at {hop})"),
+        Outcome::Silent { waited_ms } => format!("got no answer in {waited_ms} ms"),
+        Outcome::Failed { operation, errno, by: None } => format!("failed: {operation}: {errno}"),
+        Outcome::Failed { operation, errno, by: Some(by) } => {
+            format!("failed: {operation}: {errno} from {}", offender(by))
+        }
+        Outcome::NotSent { reason } => format!("was not sent: {reason}"),
+    }
+}
+
+/// The whole sentence about a flow that was not as promised.
+pub(super) fn broken(observed: &Observed) -> String {
+    let (what, became) = (subject(&observed.flow), happened(&observed.outcome));
+    match (observed.flow.promise, &observed.outcome) {
+        (Promise::Captured(port), Outcome::Arrived { at, original, .. }) if at.port() == port => {
+            match original {
+                Some(original) => format!("{what} {became} with original destination {original}"),
+                None => format!("{what} {became} without an original destination"),
+            }
+        }
+        (Promise::Captured(port), Outcome::NotSent { .. }) => {
+            format!("{what} cannot reach port {port}: it {became}")
+        }
+        (Promise::Captured(port), _) => {
+            format!("{what} {became} instead of arriving at port {port}")
+        }
+        (Promise::Untouched, _) => format!("{what} must not be redirected, but {became}"),
+    }
+}
+
+fn offender(by: &Offender) -> String {
+    format!("{} (ICMP {}/{})", by.address, by.icmp_type, by.icmp_code)
+}
+
+/// One flow as evidence.
+pub(super) fn evidence(observed: &Observed) -> Value {
+    let promised = match observed.flow.promise {
+        Promise::Captured(port) => format!("arrives at port {port}"),
+        Promise::Untouched => "not redirected".to_owned(),
+    };
+    json!({
+        "flow": subject(&observed.flow),
+        "promised": promised,
+        "observed": happened(&observed.outcome),
+    })
+}

@@ -1,0 +1,131 @@
+//! The sending side: one probe under one identity, and what became of it.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use socket2::Socket;
+use tokio::{io::unix::AsyncFd, net::UdpSocket, time::timeout};
+
+use super::{
+    flow::{Flow, Transport},
+    outcome::Outcome,
+    serve::{Arrivals, TOKEN},
+    vantage::Play,
+};
+use crate::net::{
+    dial::{self, failure, millis},
+    error_queue,
+    owner::as_owner,
+};
+
+/// How long our own listener may take to read a token: generous, for a throttled container.
+const ARRIVAL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What became of a flow, and the source port it had.
+pub(super) struct Sent {
+    pub(super) outcome: Outcome,
+    pub(super) source_port: Option<u16>,
+}
+
+impl Sent {
+    /// An outcome of a flow that got no socket.
+    pub(super) fn without_port(outcome: Outcome) -> Sent {
+        Sent { outcome, source_port: None }
+    }
+}
+
+/// Sends one flow, from `source_port` if that is given.
+pub(super) async fn send(
+    index: usize,
+    flow: &Flow,
+    play: &Play,
+    source_port: Option<u16>,
+    arrivals: &Arrivals,
+) -> Sent {
+    let socket = match open(flow, play, source_port) {
+        Ok(socket) => socket,
+        Err(error) => return Sent::without_port(failure("open a socket", &error, None)),
+    };
+    match flow.transport {
+        Transport::Tcp => Sent::without_port(tcp(index, flow, socket, arrivals).await),
+        Transport::Udp => match udp(index, flow, socket, arrivals).await {
+            Ok(sent) => sent,
+            Err(error) => Sent::without_port(failure("connect", &error, None)),
+        },
+    }
+}
+
+fn open(flow: &Flow, play: &Play, source_port: Option<u16>) -> io::Result<Socket> {
+    let create = || dial::socket(flow.destination, flow.transport);
+    let socket = match play {
+        Play::As { uid, gid } => as_owner(*uid, *gid, create)?,
+        Play::Own | Play::Cannot { .. } => create()?,
+    };
+    match (flow.source, source_port) {
+        (Some(source), port) => dial::bind(&socket, source, port.unwrap_or(0))?,
+        (None, Some(port)) => dial::bind(&socket, flow.family.unspecified(), port)?,
+        (None, None) => {}
+    }
+    Ok(socket)
+}
+
+async fn tcp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> Outcome {
+    let connected = match dial::connect(socket, flow.destination, arrivals.patience).await {
+        Ok(connected) => connected,
+        Err(outcome) => return outcome,
+    };
+    if let Err(error) = say(&connected, &arrivals.token(index)) {
+        return failure("send", &error, None);
+    }
+    arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or(Outcome::AcceptedElsewhere)
+}
+
+/// The token fits an empty send buffer, so it is written at once.
+fn say(connected: &AsyncFd<Socket>, token: &[u8; TOKEN]) -> io::Result<()> {
+    connected.get_ref().write_all(token)
+}
+
+async fn arrival(index: usize, arrivals: &Arrivals, patience: Duration) -> Option<Outcome> {
+    let arrival = timeout(patience, arrivals.wait(index)).await.ok()?;
+    Some(Outcome::Arrived {
+        at: arrival.at,
+        original: arrival.original,
+        at_destination: arrival.at_destination,
+        answered: None,
+    })
+}
+
+async fn udp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> io::Result<Sent> {
+    socket.connect(&flow.destination.into())?;
+    let source_port = socket.local_addr()?.as_socket().map(|local| local.port());
+    let socket = UdpSocket::from_std(socket.into())?;
+    if let Err(error) = socket.try_send(&arrivals.token(index)) {
+        let outcome = failure("send", &error, error_queue::offender(&socket));
+        return Ok(Sent { outcome, source_port });
+    }
+    let mut answer = [0; TOKEN];
+    let outcome = tokio::select! {
+        biased;
+        Some(outcome) = arrival(index, arrivals, arrivals.patience) => outcome,
+        Err(error) = socket.recv(&mut answer) => {
+            failure("send", &error, error_queue::offender(&socket))
+        }
+        () = tokio::time::sleep(arrivals.patience) => Outcome::Silent { waited_ms: millis(arrivals.patience) },
+    };
+    let outcome = with_answer(outcome, &socket, arrivals).await;
+    Ok(Sent { outcome, source_port })
+}
+
+/// For a query that reached the DNS dummy: whether the answer found its way back.
+async fn with_answer(outcome: Outcome, socket: &UdpSocket, arrivals: &Arrivals) -> Outcome {
+    match outcome {
+        Outcome::Arrived { at, original, at_destination: false, .. } if arrivals.answers => {
+            let received = timeout(arrivals.patience, socket.recv(&mut [0; TOKEN])).await;
+            let answered = Some(matches!(received, Ok(Ok(_))));
+            Outcome::Arrived { at, original, at_destination: false, answered }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,171 @@
+//! The accepting side: reads each probe's token and its original destination.
+
+use std::{
+    cell::RefCell,
+    io::{self, Read},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use socket2::Socket;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    net::UdpSocket,
+    sync::Notify,
+    time::{sleep, timeout},
+};
+
+use super::flow::Transport;
+use crate::net::listen::original_destination;
+
+/// A token: the run's number and the flow's index.
+pub(super) const TOKEN: usize = 16;
+/// Strangers that send nothing are dropped after this.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
+/// Accepted connections that may wait for their token at once, on each listener.
+const WAITING: usize = 64;
+/// Pause after accept(2) failed, for example for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
+
+/// A listener, and whether it stands at a flow's destination or at a capture port.
+pub(super) struct Listening {
+    socket: Listener,
+    at_destination: bool,
+}
+
+enum Listener {
+    Tcp(AsyncFd<Socket>),
+    Udp(UdpSocket),
+}
+
+impl Listening {
+    /// Registers a non-blocking socket with the runtime.
+    pub(super) fn new(
+        socket: Socket,
+        transport: Transport,
+        at_destination: bool,
+    ) -> io::Result<Listening> {
+        let socket = match transport {
+            Transport::Tcp => Listener::Tcp(AsyncFd::register_with_interest(socket, Interest::READABLE)?),
+            Transport::Udp => Listener::Udp(UdpSocket::from_std(socket.into())?),
+        };
+        Ok(Listening { socket, at_destination })
+    }
+}
+
+/// A probe that reached one of our listeners.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// The accepted socket's own address.
+    pub(super) at: SocketAddr,
+    /// The original destination, where the kernel told it.
+    pub(super) original: Option<SocketAddr>,
+    /// The listener stood at the flow's destination.
+    pub(super) at_destination: bool,
+}
+
+/// Where the listeners leave word for the senders.
+pub(super) struct Arrivals {
+    nonce: u64,
+    slots: Vec<(RefCell<Option<Arrival>>, Notify)>,
+    /// Whether UDP probes are answered.
+    pub(super) answers: bool,
+    /// How long a packet may stay unanswered. Capture is known within microseconds; where the
+    /// first hop sends ICMP, so is escape.
+    pub(super) patience: Duration,
+}
+
+impl Arrivals {
+    pub(super) fn new(nonce: u64, flows: usize, answers: bool, patience: Duration) -> Arrivals {
+        let slots = (0..flows).map(|_| (RefCell::new(None), Notify::new())).collect();
+        Arrivals { nonce, slots, answers, patience }
+    }
+
+    /// The token of a flow.
+    pub(super) fn token(&self, index: usize) -> [u8; TOKEN] {
+        let mut token = [0; TOKEN];
+        token[..8].copy_from_slice(&self.nonce.to_be_bytes());
+        token[8..].copy_from_slice(&(index as u64).to_be_bytes());
+        token
+    }
+
+    /// Waits until the flow has arrived.
+    pub(super) async fn wait(&self, index: usize) -> Arrival {
+        loop {
+            if let Some(arrival) = *self.slots[index].0.borrow() {
+                return arrival;
+            }
+            self.slots[index].1.notified().await;
+        }
+    }
+
+    fn leave(&self, token: &[u8], arrival: Arrival) -> bool {
+        let flow = self.slots.iter().enumerate().find(|(i, _)| self.token(*i) == token);
+        let Some((_, (slot, notify))) = flow else { return false };
+        *slot.borrow_mut() = Some(arrival);
+        notify.notify_one();
+        true
+    }
+}
+
+/// Serves one listener for ever.
+pub(super) async fn serve(listener: &Listening, arrivals: &Arrivals) {
+    match &listener.socket {
+        Listener::Tcp(socket) => serve_tcp(socket, listener.at_destination, arrivals).await,
+        Listener::Udp(socket) => serve_udp(socket, listener.at_destination, arrivals).await,
+    }
+}
+
+async fn serve_tcp(socket: &AsyncFd<Socket>, at_destination: bool, arrivals: &Arrivals) {
+    let mut reading = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Some(()) = reading.next(), if !reading.is_empty() => {}
+            accepted = socket.async_io(Interest::READABLE, Socket::accept),
+                if reading.len() < WAITING => match accepted {
+                    Ok((socket, _)) => reading.push(read_token(socket, at_destination, arrivals)),
+                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                },
+        }
+    }
+}
+
+/// Reads the token of an accepted connection; a stranger's is dropped.
+async fn read_token(socket: Socket, at_destination: bool, arrivals: &Arrivals) {
+    let Some(at) = socket.local_addr().ok().and_then(|at| at.as_socket()) else { return };
+    let original = original_destination(&socket);
+    if socket.set_nonblocking(true).is_err() {
+        return;
+    }
+    let Ok(socket) = AsyncFd::register_with_interest(socket, Interest::READABLE) else { return };
+    let mut token = [0; TOKEN];
+    let mut filled = 0;
+    while filled < TOKEN {
+        let rest = &mut token[filled..];
+        let read = socket.async_io(Interest::READABLE, |mut s: &Socket| s.read(rest));
+        match timeout(READ_PATIENCE, read).await {
+            Ok(Ok(count)) if count > 0 => filled += count,
+            _ => return,
+        }
+    }
+    arrivals.leave(&token, Arrival { at, original, at_destination });
+}
+
+async fn serve_udp(socket: &UdpSocket, at_destination: bool, arrivals: &Arrivals) {
+    let Ok(at) = socket.local_addr() else { return std::future::pending().await };
+    loop {
+        let mut token = [0; TOKEN + 1];
+        match socket.recv_from(&mut token).await {
+            Ok((TOKEN, from)) => {
+                let arrival = Arrival { at, original: None, at_destination };
+                if arrivals.leave(&token[..TOKEN], arrival) && arrivals.answers {
+                    // Best effort: an answer that is lost is what the sender then reports.
+                    let _ = socket.try_send_to(&token[..TOKEN], from);
+                }
+            }
+            Ok(_) => {}
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}

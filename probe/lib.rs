@@ -1,0 +1,19 @@
+//! podprobe says whether a pod's network is what it was promised to be.
+//!
+//! Data flows one way: arguments → [`plan::Plan`] → observe → [`record::Recording`] → judge →
+//! [`report::Report`] → text and exit code. `observe` has all side effects, `judge` has none.
+
+pub mod args;
+pub mod capture;
+pub mod cause;
+pub mod deliver;
+pub mod finding;
+pub mod judge;
+pub mod layer;
+pub mod net;
+pub mod plan;
+pub mod pod;
+pub mod profile;
+pub mod record;
+pub mod report;
+pub mod run;

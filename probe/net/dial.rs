@@ -1,0 +1,100 @@
+//! Probe sockets: hop limit 1, errors queued, connected without blocking.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::timeout,
+};
+
+use super::{errno_name, error_queue};
+use crate::layer::redirect::{Offender, Outcome, Transport};
+
+/// Redirection inside the pod never decrements it; a packet that leaves the pod dies at the first
+/// hop, whose ICMP "time exceeded" is the proof of escape.
+const HOP_LIMIT: u32 = 1;
+
+/// A probe socket, before it is bound or connected.
+///
+/// # Errors
+/// What socket(2) or setsockopt(2) return.
+pub fn socket(to: SocketAddr, transport: Transport) -> io::Result<Socket> {
+    let (kind, protocol) = match transport {
+        Transport::Tcp => (Type::STREAM, Protocol::TCP),
+        Transport::Udp => (Type::DGRAM, Protocol::UDP),
+    };
+    let socket = Socket::new(Domain::for_address(to), kind.nonblocking(), Some(protocol))?;
+    if to.is_ipv4() {
+        socket.set_ttl_v4(HOP_LIMIT)?;
+    } else {
+        socket.set_unicast_hops_v6(HOP_LIMIT)?;
+    }
+    error_queue::enable(&socket, to.is_ipv6())?;
+    Ok(socket)
+}
+
+/// Binds a probe socket to an address, with a port of the kernel's choice if `port` is 0.
+///
+/// # Errors
+/// What bind(2) returns.
+pub fn bind(socket: &Socket, address: IpAddr, port: u16) -> io::Result<()> {
+    socket.set_reuse_address(port != 0)?;
+    socket.bind(&SocketAddr::new(address, port).into())
+}
+
+/// Connects, waiting at most `patience` for an answer.
+///
+/// On loopback the kernel finishes the handshake before connect(2) returns, however little CPU we
+/// get: a socket still in `SYN_SENT` after tens of milliseconds was not captured.
+///
+/// # Errors
+/// The outcome, when it is not a connection.
+pub async fn connect(
+    socket: Socket,
+    to: SocketAddr,
+    patience: Duration,
+) -> Result<AsyncFd<Socket>, Outcome> {
+    let started = socket.connect(&to.into());
+    let failed = |error: &io::Error| failure("connect", error, None);
+    if let Err(error) = started
+        && error.raw_os_error() != Some(Errno::EINPROGRESS as i32)
+    {
+        let offender = error_queue::offender(&socket);
+        return Err(failure("connect", &error, offender));
+    }
+    let socket = AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE)
+        .map_err(|error| failed(&error))?;
+    let waited = timeout(patience, socket.writable()).await.is_err();
+    match socket.get_ref().take_error() {
+        Ok(Some(error)) | Err(error) => {
+            Err(failure("connect", &error, error_queue::offender(socket.get_ref())))
+        }
+        Ok(None) if socket.get_ref().peer_addr().is_ok() => Ok(socket),
+        Ok(None) if waited => Err(Outcome::Silent { waited_ms: millis(patience) }),
+        Ok(None) => Err(failed(&io::Error::from_raw_os_error(Errno::ENOTCONN as i32))),
+    }
+}
+
+/// The outcome that an error stands for.
+#[must_use]
+pub fn failure(operation: &str, error: &io::Error, by: Option<Offender>) -> Outcome {
+    match (error.raw_os_error().map(Errno::from_raw), by) {
+        (_, Some(by)) if by.is_time_exceeded() => Outcome::LeftThePod { hop: by.address },
+        (Some(Errno::ECONNREFUSED | Errno::ECONNRESET), by) => Outcome::Refused { by },
+        (_, by) => {
+            Outcome::Failed { operation: operation.to_owned(), errno: errno_name(error), by }
+        }
+    }
+}
+
+/// Whole milliseconds.
+#[must_use]
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,52 @@
+//! Dummy listeners: non-blocking, never sharing their port.
+
+use std::{io, net::SocketAddr};
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+/// Connections the kernel may hold for us: more than the probes in flight.
+const BACKLOG: i32 = 256;
+
+/// A TCP listener. Never with `SO_REUSEPORT`: beside a running proxy of the same uid that would
+/// take its traffic.
+///
+/// # Errors
+/// What socket(2), bind(2) or listen(2) return; `EADDRINUSE` when somebody holds the port.
+pub fn tcp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = open(address, Type::STREAM, Protocol::TCP)?;
+    // Lets the next attempt bind while connections of the last one are in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// A bound UDP socket.
+///
+/// # Errors
+/// What socket(2) or bind(2) return.
+pub fn udp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = open(address, Type::DGRAM, Protocol::UDP)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind.nonblocking(), Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+/// The destination that a redirected connection was made to (`SO_ORIGINAL_DST`, kernel
+/// `net/netfilter/nf_conntrack_proto.c`); on a connection that was not redirected the kernel gives
+/// its local address, and none without conntrack.
+#[must_use]
+pub fn original_destination(accepted: &Socket) -> Option<SocketAddr> {
+    let socket = SockRef::from(accepted);
+    let local = accepted.local_addr().ok()?.as_socket()?;
+    let original =
+        if local.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
+    original.ok()?.as_socket()
+}

@@ -1,0 +1,19 @@
+//! The only place with socket options and netlink messages.
+
+pub mod dial;
+pub mod error_queue;
+pub mod listen;
+pub mod netlink;
+pub mod owner;
+pub mod sock_diag;
+
+use std::io;
+
+/// The symbolic name of an I/O error's errno, such as `ECONNREFUSED`.
+#[must_use]
+pub fn errno_name(error: &io::Error) -> String {
+    match error.raw_os_error().map(nix::errno::Errno::from_raw) {
+        Some(errno) => format!("{errno:?}"),
+        None => error.kind().to_string(),
+    }
+}

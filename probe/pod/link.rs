@@ -1,0 +1,111 @@
+//! Network interfaces, by `RTM_GETLINK`.
+
+use std::io;
+
+use netlink_packet_core::{parse_string, parse_u32};
+use netlink_packet_route::link::{LinkFlags, LinkHeader};
+use nix::libc::{IFLA_IFNAME, IFLA_MTU, RTM_GETLINK};
+use serde::{Deserialize, Serialize};
+
+use crate::net::netlink::{Netlink, attributes};
+
+/// Size of `struct ifinfomsg`.
+const HEADER_BYTES: usize = 16;
+
+/// One network interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Link {
+    /// Interface index.
+    pub index: u32,
+    /// Interface name.
+    pub name: String,
+    /// Administratively up (`IFF_UP`).
+    pub up: bool,
+    /// Operational: it has a carrier (`IFF_RUNNING`).
+    pub running: bool,
+    /// Largest packet, in bytes.
+    pub mtu: u32,
+    /// The loopback interface (`IFF_LOOPBACK`).
+    pub loopback: bool,
+}
+
+/// The links of the namespace.
+pub(super) fn dump(netlink: &mut Netlink) -> io::Result<Vec<Link>> {
+    netlink.dump(RTM_GETLINK, &LinkHeader::default(), |body, found| found.extend(read(body)))
+}
+
+/// The name of a link, `#7` for one that could not be looked at.
+pub(super) fn name_of(links: &[Link], index: u32) -> String {
+    match links.iter().find(|link| link.index == index) {
+        Some(link) => link.name.clone(),
+        None => format!("#{index}"),
+    }
+}
+
+fn read(body: &[u8]) -> Option<Link> {
+    let header = LinkHeader::parse(body).ok()?;
+    let (mut name, mut mtu) = (None, None);
+    for attribute in attributes(body, HEADER_BYTES) {
+        match attribute.kind() {
+            IFLA_IFNAME => name = parse_string(attribute.value()).ok(),
+            IFLA_MTU => mtu = parse_u32(attribute.value()).ok(),
+            _ => {}
+        }
+    }
+    Some(Link {
+        index: header.index,
+        name: name.unwrap_or_else(|| format!("#{}", header.index)),
+        up: header.flags.contains(LinkFlags::Up),
+        running: header.flags.contains(LinkFlags::Running),
+        mtu: mtu.unwrap_or_default(),
+        loopback: header.flags.contains(LinkFlags::Loopback),
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) fn sample() -> Vec<Link> {
+        let link = |index, name: &str, mtu, loopback| {
+            let name = name.to_owned();
+            Link { index, name, up: true, running: true, mtu, loopback }
+        };
+        vec![link(1, "lo", 65536, true), link(2, "eth0", 1500, false)]
+    }
+
+    /// An `ifinfomsg` of `lo`, up and running, MTU 65536.
+    const LO: [u8; 32] = [
+        0, 0, 4, 3, 1, 0, 0, 0, 0x49, 0, 0, 0, 0, 0, 0, 0, // header, flags 0x49
+        7, 0, 3, 0, b'l', b'o', 0, 0, // IFLA_IFNAME
+        8, 0, 4, 0, 0, 0, 1, 0, // IFLA_MTU
+    ];
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn reads_header_flags_and_attributes() {
+        assert_eq!(read(&LO), Some(sample().remove(0)));
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn cut_message_keeps_what_is_whole() {
+        assert_eq!(read(&LO[..28]).map(|link| (link.name, link.mtu)), Some(("lo".into(), 0)));
+        assert_eq!(read(&LO[..15]), None);
+    }
+
+    #[test]
+    fn unknown_link_is_named_by_index() {
+        assert_eq!(name_of(&sample(), 2), "eth0");
+        assert_eq!(name_of(&[], 7), "#7");
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = read(&bytes);
+        }
+    }
+}

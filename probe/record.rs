@@ -1,0 +1,67 @@
+//! Everything that was seen, so that it can be judged again, elsewhere and later.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{layer::redirect, plan::Plan, pod::Pod};
+
+/// The version of the recording's format.
+pub const RECORDING_VERSION: u32 = 1;
+
+/// What one look at the pod saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The pod snapshot.
+    pub pod: Pod,
+    /// The redirect layer; absent where an earlier layer is broken or it was not asked for.
+    pub redirect: Option<redirect::Seen>,
+}
+
+/// How the look came about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Course {
+    /// Looks taken, this one included.
+    pub attempts: u32,
+    /// Milliseconds from the start until this look ended.
+    pub elapsed_ms: f64,
+    /// The signal that ended the run, if one did.
+    pub signal: Option<i32>,
+    /// Whether everything held in an earlier look and then did not.
+    pub broke: bool,
+}
+
+/// A plan, what was seen, and how: enough to make the same report again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recording {
+    /// [`RECORDING_VERSION`].
+    pub recording_version: u32,
+    /// What was asked.
+    pub plan: Plan,
+    /// What was seen, if anything was before a signal ended the run.
+    pub seen: Option<Seen>,
+    /// How it came about.
+    pub course: Course,
+}
+
+impl Recording {
+    /// Reads a recording.
+    ///
+    /// # Errors
+    /// One sentence: not JSON, not a recording, or of another version.
+    pub fn parse(text: &str) -> Result<Recording, String> {
+        let version = serde_json::from_str::<serde_json::Value>(text)
+            .map_err(|error| format!("not JSON: {error}"))?
+            .get("recordingVersion")
+            .and_then(serde_json::Value::as_u64);
+        match version {
+            Some(version) if version == u64::from(RECORDING_VERSION) => {
+                serde_json::from_str(text).map_err(|error| format!("not a recording: {error}"))
+            }
+            Some(version) => Err(format!(
+                "recording version {version}, but this podprobe reads version {RECORDING_VERSION}"
+            )),
+            None => Err("not a recording: recordingVersion is missing".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The live line while `gate` waits: on a terminal only.
+
+use std::{
+    io::{IsTerminal, Write, stderr},
+    time::Duration,
+};
+
+use crate::cause::Cause;
+
+/// Columns of the live line.
+const WIDTH: usize = 79;
+
+/// Rewrites the live line.
+pub fn show(waited: Duration, cause: &Cause) {
+    let line = format!("waiting {:.1} s: {}: {}", waited.as_secs_f64(), cause.code, cause.reason);
+    let line: String = line.chars().take(WIDTH).collect();
+    write(&format!("\r\x1b[K{line}"));
+}
+
+/// Takes the live line away.
+pub fn clear() {
+    write("\r\x1b[K");
+}
+
+fn write(text: &str) {
+    let mut stderr = stderr();
+    if stderr.is_terminal() {
+        // A live line that cannot be written is no loss.
+        let _ = stderr.write_all(text.as_bytes());
+        let _ = stderr.flush();
+    }
+}

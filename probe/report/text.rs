@@ -1,0 +1,107 @@
+//! The report for people: reads well in `kubectl logs`, at 100 columns, without colour.
+
+use std::fmt::Write;
+
+use super::{Report, Verdict, duration, wrapped};
+use crate::finding::{Code, Finding, Severity};
+
+/// Columns of the text report.
+const WIDTH: usize = 100;
+/// What stands under a finding's first line.
+const INDENT: &str = "          ";
+
+/// The report as text: for a `gate` that passes one line, else a line a finding and the cause.
+#[must_use]
+pub fn render(report: &Report, colour: bool) -> String {
+    if report.command == "gate" && report.verdict == Verdict::Ok && report.signal.is_none() {
+        return format!("{}\n", passed(report));
+    }
+    let mut text = header(report);
+    for finding in &report.findings {
+        if finding.code != Code::ProofRequired {
+            text.push_str(&line(finding, colour));
+        }
+    }
+    for layer in &report.not_reached {
+        let _ = writeln!(text, " -        {:<9} not reached", layer.name());
+    }
+    text.push_str(&ending(report));
+    text
+}
+
+/// `ok 14 proofs in 3.1 ms`.
+fn passed(report: &Report) -> String {
+    let took = duration(report.elapsed_ms);
+    let mut text = match report.attempts {
+        1 => format!("ok {} proofs in {took}", report.proofs),
+        n => format!("ok {} proofs, network ready after {took}, {n} attempts", report.proofs),
+    };
+    let unseen: Vec<&str> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Unknown)
+        .map(|finding| finding.subject.as_str())
+        .collect();
+    if !unseen.is_empty() {
+        let _ = write!(text, "; unknown here: {}", unseen.join(", "));
+    }
+    text
+}
+
+fn header(report: &Report) -> String {
+    let mut text = format!("podprobe {}, mesh {}", report.command, report.mesh);
+    if let (Some(uid), Some(gid)) = (report.uid, report.gid) {
+        let _ = write!(text, ", as {uid}:{gid}");
+    }
+    if !report.families.is_empty() {
+        let names: Vec<String> = report.families.iter().map(ToString::to_string).collect();
+        let _ = write!(text, ", {}", names.join(" and "));
+    }
+    text.push('\n');
+    text
+}
+
+fn line(finding: &Finding, colour: bool) -> String {
+    let word = finding.severity.word();
+    let (on, off) = match finding.severity {
+        _ if !colour => ("", ""),
+        Severity::Ok => ("\x1b[32m", "\x1b[0m"),
+        Severity::Unknown | Severity::Warn => ("\x1b[33m", "\x1b[0m"),
+        Severity::Fail => ("\x1b[31m", "\x1b[0m"),
+    };
+    let lead = format!(" {on}{word:<8}{off} {:<9}", finding.layer.name());
+    if finding.severity == Severity::Ok {
+        let reason = wrapped(&finding.reason, WIDTH - 20, "");
+        return format!("{lead} {}\n", reason.replace('\n', &format!("\n{:20}", "")));
+    }
+    let family = finding.family.map(|family| format!(" {family}")).unwrap_or_default();
+    format!("{lead} {}{family}\n{}\n", finding.code, wrapped(&finding.reason, WIDTH, INDENT))
+}
+
+fn ending(report: &Report) -> String {
+    let mut text = String::new();
+    if let Some(cause) = &report.cause {
+        let said = format!("cause: {}: {}", cause.code, cause.reason);
+        let _ = writeln!(text, "{}", wrapped(&said, WIDTH, ""));
+        let _ = writeln!(text, "{}", wrapped(&format!("hint: {}", cause.hint), WIDTH, ""));
+        let _ = writeln!(text, "more: podprobe explain {}", cause.code);
+    }
+    let attempts = match report.attempts {
+        1 => "1 attempt".to_owned(),
+        n => format!("{n} attempts"),
+    };
+    let took = duration(report.elapsed_ms);
+    let word = match (report.verdict, report.signal) {
+        (_, Some(signal)) => format!("ended by signal {signal}"),
+        (Verdict::Ok, None) => "ok".to_owned(),
+        (Verdict::Fail, None) if report.broke => "held, then broke".to_owned(),
+        (Verdict::Fail, None) => "broken".to_owned(),
+        (Verdict::Unknown, None) => "unknown".to_owned(),
+    };
+    let _ = writeln!(
+        text,
+        "{word} after {took}, {attempts}, {} proofs, exit {}",
+        report.proofs, report.exit_code
+    );
+    text
+}

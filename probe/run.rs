@@ -1,0 +1,130 @@
+//! Running a plan: look, and for `gate` look again until everything holds or time is up.
+
+use std::time::{Duration, Instant};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
+
+use crate::{
+    finding::{Code, Layer, Severity},
+    judge,
+    layer::redirect,
+    plan::Plan,
+    pod,
+    record::{Course, RECORDING_VERSION, Recording, Seen},
+    report::{Report, Verdict, progress},
+};
+
+/// The first pause between two looks; it doubles up to [`LAST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause between two looks.
+const LAST_PAUSE: Duration = Duration::from_millis(250);
+
+/// One look at the pod, layer by layer; a broken layer ends it, for the next ones follow from it.
+pub async fn look(plan: &Plan) -> Seen {
+    let pod = pod::snapshot(&plan.capture.listen_ports());
+    let mut seen = Seen { pod, redirect: None };
+    let broken = judge::before_redirect(plan, &seen).iter().any(|f| f.severity == Severity::Fail);
+    if plan.asks(Layer::Redirect) && !broken {
+        let addresses = plan.addresses(&seen.pod);
+        let observed =
+            redirect::observe(&plan.capture, &addresses, &seen.pod, plan.timeout()).await;
+        seen.redirect = Some(observed);
+    }
+    seen
+}
+
+/// Runs the plan to its end: one look for `check`; for `gate` until it holds (and keeps holding
+/// for `--stable-for`), the deadline passes, or a signal arrives.
+///
+/// # Errors
+/// One sentence when signal handlers cannot be installed.
+pub async fn run(plan: Plan) -> Result<Recording, String> {
+    let caught = |error: std::io::Error| format!("install a signal handler: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
+    let mut rounds = Rounds::new(plan);
+    let signal = tokio::select! {
+        biased;
+        _ = terminate.recv() => Some(SignalKind::terminate()),
+        _ = interrupt.recv() => Some(SignalKind::interrupt()),
+        () = rounds.until_settled() => None,
+    };
+    rounds.recording.course.signal = signal.map(|kind| kind.as_raw_value());
+    if signal.is_some() {
+        rounds.recording.course.elapsed_ms = rounds.elapsed_ms();
+    }
+    progress::clear();
+    Ok(rounds.recording)
+}
+
+struct Rounds {
+    started: Instant,
+    recording: Recording,
+    held_since: Option<Instant>,
+    last_said: Option<Code>,
+}
+
+impl Rounds {
+    fn new(plan: Plan) -> Rounds {
+        let course = Course { attempts: 0, elapsed_ms: 0.0, signal: None, broke: false };
+        let recording =
+            Recording { recording_version: RECORDING_VERSION, plan, seen: None, course };
+        Rounds { started: Instant::now(), recording, held_since: None, last_said: None }
+    }
+
+    async fn until_settled(&mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let seen = look(&self.recording.plan).await;
+            self.recording.seen = Some(seen);
+            self.recording.course.attempts += 1;
+            self.recording.course.elapsed_ms = self.elapsed_ms();
+            let report = judge::judge(&self.recording);
+            if self.is_settled(&report) {
+                return;
+            }
+            self.say(&report);
+            sleep(pause).await;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Whether another look would serve nothing.
+    fn is_settled(&mut self, report: &Report) -> bool {
+        let plan = &self.recording.plan;
+        let stable_for = Duration::from_millis(plan.stable_for_ms);
+        if report.verdict == Verdict::Ok {
+            return self.held_since.get_or_insert_with(Instant::now).elapsed() >= stable_for;
+        }
+        self.recording.course.broke = self.held_since.is_some();
+        plan.command != "gate"
+            || self.recording.course.broke
+            || needs_another_identity(report)
+            || self.started.elapsed() >= Duration::from_millis(plan.deadline_ms)
+    }
+
+    /// Says on stderr what is being waited for, once for each cause.
+    fn say(&mut self, report: &Report) {
+        let Some(cause) = &report.cause else { return };
+        progress::show(self.started.elapsed(), cause);
+        if self.last_said != Some(cause.code) {
+            tracing::info!("waiting: {}: {}", cause.code, cause.reason);
+            self.last_said = Some(cause.code);
+        }
+    }
+
+    /// Milliseconds since the start, to a tenth.
+    fn elapsed_ms(&self) -> f64 {
+        (self.started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
+    }
+}
+
+/// The identity stays as it is: waiting for another proof would be in vain.
+fn needs_another_identity(report: &Report) -> bool {
+    let transient = [Code::ListenerPortTaken, Code::ListenerFailed, Code::ProbeFailed];
+    report.verdict == Verdict::Unknown
+        && !report.findings.iter().any(|finding| transient.contains(&finding.code))
+}
