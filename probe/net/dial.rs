@@ -8,10 +8,7 @@ use std::{
 
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 
 use super::{errno_name, error_queue};
 use crate::layer::redirect::{Offender, Outcome, Transport};
@@ -59,25 +56,25 @@ pub async fn connect(
     socket: Socket,
     to: SocketAddr,
     patience: Duration,
-) -> Result<AsyncFd<Socket>, Outcome> {
-    let started = socket.connect(&to.into());
-    let failed = |error: &io::Error| failure("connect", error, None);
-    if let Err(error) = started
+) -> Result<TcpStream, Outcome> {
+    if let Err(error) = socket.connect(&to.into())
         && error.raw_os_error() != Some(Errno::EINPROGRESS as i32)
     {
-        let offender = error_queue::offender(&socket);
-        return Err(failure("connect", &error, offender));
+        return Err(failure("connect", &error, error_queue::offender(&socket)));
     }
-    let socket = AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE)
-        .map_err(|error| failed(&error))?;
-    let waited = timeout(patience, socket.writable()).await.is_err();
-    match socket.get_ref().take_error() {
+    let stream = TcpStream::from_std(socket.into())
+        .map_err(|error| failure("register the socket", &error, None))?;
+    let waited = timeout(patience, stream.writable()).await.is_err();
+    match stream.take_error() {
         Ok(Some(error)) | Err(error) => {
-            Err(failure("connect", &error, error_queue::offender(socket.get_ref())))
+            Err(failure("connect", &error, error_queue::offender(&stream)))
         }
-        Ok(None) if socket.get_ref().peer_addr().is_ok() => Ok(socket),
+        Ok(None) if stream.peer_addr().is_ok() => Ok(stream),
         Ok(None) if waited => Err(Outcome::Silent { waited_ms: millis(patience) }),
-        Ok(None) => Err(failed(&io::Error::from_raw_os_error(Errno::ENOTCONN as i32))),
+        Ok(None) => {
+            let error = io::Error::from_raw_os_error(Errno::ENOTCONN as i32);
+            Err(failure("connect", &error, error_queue::offender(&stream)))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::TcpStream;
 
 /// Connections the kernel may hold for us: more than the probes in flight.
 const BACKLOG: i32 = 256;
@@ -43,9 +44,9 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
 /// `net/netfilter/nf_conntrack_proto.c`); on a connection that was not redirected the kernel gives
 /// its local address, and none without conntrack.
 #[must_use]
-pub fn original_destination(accepted: &Socket) -> Option<SocketAddr> {
+pub fn original_destination(accepted: &TcpStream) -> Option<SocketAddr> {
+    let local = accepted.local_addr().ok()?;
     let socket = SockRef::from(accepted);
-    let local = accepted.local_addr().ok()?.as_socket()?;
     let original =
         if local.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
     original.ok()?.as_socket()

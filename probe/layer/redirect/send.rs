@@ -1,12 +1,9 @@
 //! The sending side: one probe under one identity, and what became of it.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use socket2::Socket;
-use tokio::{io::unix::AsyncFd, net::UdpSocket, time::timeout};
+use tokio::{net::UdpSocket, time::timeout};
 
 use super::{
     flow::{Flow, Transport},
@@ -76,15 +73,11 @@ async fn tcp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> 
         Ok(connected) => connected,
         Err(outcome) => return outcome,
     };
-    if let Err(error) = say(&connected, &arrivals.token(index)) {
+    // The token fits an empty send buffer, so it is written at once.
+    if let Err(error) = connected.try_write(&arrivals.token(index)) {
         return failure("send", &error, None);
     }
     arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or(Outcome::AcceptedElsewhere)
-}
-
-/// The token fits an empty send buffer, so it is written at once.
-fn say(connected: &AsyncFd<Socket>, token: &[u8; TOKEN]) -> io::Result<()> {
-    connected.get_ref().write_all(token)
 }
 
 async fn arrival(index: usize, arrivals: &Arrivals, patience: Duration) -> Option<Outcome> {

@@ -1,17 +1,11 @@
 //! The accepting side: reads each probe's token and its original destination.
 
-use std::{
-    cell::RefCell,
-    io::{self, Read},
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{cell::RefCell, io, net::SocketAddr, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use socket2::Socket;
 use tokio::{
-    io::{Interest, unix::AsyncFd},
-    net::UdpSocket,
+    net::{TcpListener, TcpStream, UdpSocket},
     sync::Notify,
     time::{sleep, timeout},
 };
@@ -35,7 +29,7 @@ pub(super) struct Listening {
 }
 
 enum Listener {
-    Tcp(AsyncFd<Socket>),
+    Tcp(TcpListener),
     Udp(UdpSocket),
 }
 
@@ -47,7 +41,7 @@ impl Listening {
         at_destination: bool,
     ) -> io::Result<Listening> {
         let socket = match transport {
-            Transport::Tcp => Listener::Tcp(AsyncFd::register_with_interest(socket, Interest::READABLE)?),
+            Transport::Tcp => Listener::Tcp(TcpListener::from_std(socket.into())?),
             Transport::Udp => Listener::Udp(UdpSocket::from_std(socket.into())?),
         };
         Ok(Listening { socket, at_destination })
@@ -117,12 +111,12 @@ pub(super) async fn serve(listener: &Listening, arrivals: &Arrivals) {
     }
 }
 
-async fn serve_tcp(socket: &AsyncFd<Socket>, at_destination: bool, arrivals: &Arrivals) {
+async fn serve_tcp(socket: &TcpListener, at_destination: bool, arrivals: &Arrivals) {
     let mut reading = FuturesUnordered::new();
     loop {
         tokio::select! {
             Some(()) = reading.next(), if !reading.is_empty() => {}
-            accepted = socket.async_io(Interest::READABLE, Socket::accept),
+            accepted = socket.accept(),
                 if reading.len() < WAITING => match accepted {
                     Ok((socket, _)) => reading.push(read_token(socket, at_destination, arrivals)),
                     Err(_) => sleep(ACCEPT_PAUSE).await,
@@ -132,24 +126,28 @@ async fn serve_tcp(socket: &AsyncFd<Socket>, at_destination: bool, arrivals: &Ar
 }
 
 /// Reads the token of an accepted connection; a stranger's is dropped.
-async fn read_token(socket: Socket, at_destination: bool, arrivals: &Arrivals) {
-    let Some(at) = socket.local_addr().ok().and_then(|at| at.as_socket()) else { return };
-    let original = original_destination(&socket);
-    if socket.set_nonblocking(true).is_err() {
-        return;
-    }
-    let Ok(socket) = AsyncFd::register_with_interest(socket, Interest::READABLE) else { return };
+async fn read_token(stream: TcpStream, at_destination: bool, arrivals: &Arrivals) {
+    let Ok(at) = stream.local_addr() else { return };
+    let original = original_destination(&stream);
     let mut token = [0; TOKEN];
+    if let Ok(Some(())) = timeout(READ_PATIENCE, fill(&stream, &mut token)).await {
+        arrivals.leave(&token, Arrival { at, original, at_destination });
+    }
+}
+
+/// Fills the buffer; none if the stream ends before that.
+async fn fill(stream: &TcpStream, buffer: &mut [u8]) -> Option<()> {
     let mut filled = 0;
-    while filled < TOKEN {
-        let rest = &mut token[filled..];
-        let read = socket.async_io(Interest::READABLE, |mut s: &Socket| s.read(rest));
-        match timeout(READ_PATIENCE, read).await {
-            Ok(Ok(count)) if count > 0 => filled += count,
-            _ => return,
+    while filled < buffer.len() {
+        stream.readable().await.ok()?;
+        match stream.try_read(&mut buffer[filled..]) {
+            Ok(0) => return None,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return None,
         }
     }
-    arrivals.leave(&token, Arrival { at, original, at_destination });
+    Some(())
 }
 
 async fn serve_udp(socket: &UdpSocket, at_destination: bool, arrivals: &Arrivals) {
