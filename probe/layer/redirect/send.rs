@@ -93,11 +93,11 @@ async fn arrival(index: usize, arrivals: &Arrivals, patience: Duration) -> Optio
 async fn udp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> io::Result<Sent> {
     socket.connect(&flow.destination.into())?;
     let source_port = socket.local_addr()?.as_socket().map(|local| local.port());
-    let socket = UdpSocket::from_std(socket.into())?;
-    if let Err(error) = socket.try_send(&arrivals.token(index)) {
+    if let Err(error) = socket.send(&arrivals.token(index)) {
         let outcome = failure("send", &error, error_queue::offender(&socket));
         return Ok(Sent { outcome, source_port });
     }
+    let socket = UdpSocket::from_std(socket.into())?;
     let mut answer = [0; TOKEN];
     let outcome = tokio::select! {
         biased;
