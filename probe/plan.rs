@@ -1,6 +1,6 @@
 //! Plan: what was asked, resolved. Nothing is looked at yet.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,10 @@ pub struct Plan {
     pub capture: Capture,
     /// The declared families; absent: those of the pod's global addresses.
     pub families: Option<Vec<Family>>,
+    /// The API server's service address, which the kubelet gives to every pod.
+    pub service: Option<IpAddr>,
+    /// Who the application is, where podprobe may choose.
+    pub app: Option<(u32, u32)>,
     /// The layers to look at, in causal order.
     pub layers: Vec<Layer>,
     /// Proofs without which the run is no success.
@@ -71,7 +75,7 @@ impl Plan {
             None => both.into_iter().filter(|family| !of(family).is_empty()).collect(),
         };
         let pod = families.iter().flat_map(of).collect();
-        Addresses { families, pod }
+        Addresses { families, pod, service: self.service }
     }
 
     /// Whether a layer was asked for.

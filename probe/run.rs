@@ -28,9 +28,9 @@ pub async fn look(plan: &Plan) -> Seen {
     let mut seen = Seen { pod, redirect: None };
     let broken = judge::before_redirect(plan, &seen).iter().any(|f| f.severity == Severity::Fail);
     if plan.asks(Layer::Redirect) && !broken {
-        let addresses = plan.addresses(&seen.pod);
+        let (addresses, patience) = (plan.addresses(&seen.pod), plan.timeout());
         let observed =
-            redirect::observe(&plan.capture, &addresses, &seen.pod, plan.timeout()).await;
+            redirect::observe(&plan.capture, plan.app, &addresses, &seen.pod, patience).await;
         seen.redirect = Some(observed);
     }
     seen

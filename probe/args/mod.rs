@@ -207,6 +207,8 @@ impl LookArgs {
                 .to_possible_value()
                 .map_or_else(String::new, |v| v.get_name().to_owned()),
             capture,
+            app: self.promise.app(),
+            service: service_address(),
             families: self.promise.families.map(|families| families.0),
             layers,
             require: self.require.0,
@@ -217,6 +219,11 @@ impl LookArgs {
             stable_for_ms: values::millis(self.stable_for),
         })
     }
+}
+
+/// `KUBERNETES_SERVICE_HOST`, where it is an address: some platforms put a name there.
+fn service_address() -> Option<std::net::IpAddr> {
+    std::env::var("KUBERNETES_SERVICE_HOST").ok()?.parse().ok()
 }
 
 fn completions(shell: clap_complete::Shell) -> String {

@@ -47,6 +47,14 @@ pub struct PromiseArgs {
     #[arg(long, env = "PODPROBE_PROXY_GID", value_name = "GID")]
     proxy_gid: Option<u32>,
 
+    /// The application's uid, for a podprobe that may switch; default: 65532.
+    #[arg(long, env = "PODPROBE_APP_UID", value_name = "UID")]
+    app_uid: Option<u32>,
+
+    /// The application's gid, for a podprobe that may switch; default: its uid.
+    #[arg(long, env = "PODPROBE_APP_GID", value_name = "GID")]
+    app_gid: Option<u32>,
+
     /// Whether DNS over UDP and TCP is captured; default: false.
     #[arg(long, env = "PODPROBE_DNS_CAPTURE", value_name = "BOOL", action = clap::ArgAction::Set)]
     dns_capture: Option<bool>,
@@ -77,6 +85,12 @@ pub struct PromiseArgs {
 }
 
 impl PromiseArgs {
+    /// The application's uid and gid, where either was declared.
+    pub(super) fn app(&self) -> Option<(u32, u32)> {
+        let uid = self.app_uid.or(self.app_gid)?;
+        Some((uid, self.app_gid.unwrap_or(uid)))
+    }
+
     /// The profile's promise with the flags applied; one sentence where they contradict.
     pub(super) fn capture(&self) -> Result<Capture, String> {
         let Mesh::Istio = self.mesh;

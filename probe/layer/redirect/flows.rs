@@ -31,6 +31,8 @@ pub struct Addresses {
     pub families: Vec<Family>,
     /// The pod's own global addresses.
     pub pod: Vec<IpAddr>,
+    /// The API server's service address: the one address of the service range that every pod knows.
+    pub service: Option<IpAddr>,
 }
 
 /// Every flow that the promise implies, whoever can run it. Each has a destination of its own,
@@ -42,6 +44,10 @@ pub fn flows(capture: &Capture, addresses: &Addresses) -> Vec<Flow> {
         let own = addresses.pod.iter().copied().filter(|ip| Family::of(*ip) == family);
         let own: Vec<IpAddr> = own.collect();
         plan.application_egress(family);
+        if let Some(service) = addresses.service.filter(|ip| family.holds(*ip)) {
+            let port = plan.free_port();
+            plan.egress_to(Sender::App, Transport::Tcp, SocketAddr::new(service, port));
+        }
         plan.application_loopback(family, &own);
         plan.proxy_inbound(family, &own);
         plan.proxy_egress(family);
@@ -84,17 +90,20 @@ impl Planner<'_> {
 
     /// The application's traffic to itself is left alone, DNS capture aside.
     fn application_loopback(&mut self, family: Family, own: &[IpAddr]) {
-        for ip in [loopback(family)].into_iter().chain(own.iter().copied()) {
+        let lo = loopback(family);
+        for ip in [lo].into_iter().chain(own.iter().copied()) {
             let port = self.free_port();
             self.add(Proof::Loopback, Sender::App, Transport::Tcp, None, (ip, port), UNTOUCHED);
+        }
+        for port in COMMON_PORTS {
+            self.add(Proof::Loopback, Sender::App, Transport::Tcp, None, (lo, port), UNTOUCHED);
         }
         for transport in [Transport::Udp, Transport::Tcp] {
             let (proof, promise) = match self.dns_promise(53) {
                 Some(promise) => (Proof::Dns, promise),
                 None => (Proof::Loopback, UNTOUCHED),
             };
-            let to = (loopback(family), 53);
-            self.add(proof, Sender::App, transport, None, to, promise);
+            self.add(proof, Sender::App, transport, None, (lo, 53), promise);
         }
     }
 
@@ -284,6 +293,7 @@ mod tests {
         Addresses {
             families: vec![Family::Ipv4, Family::Ipv6],
             pod: vec![IpAddr::from([10, 77, 0, 2]), "fd77::2".parse().expect("an address")],
+            service: None,
         }
     }
 

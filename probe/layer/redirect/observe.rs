@@ -30,11 +30,12 @@ const IN_FLIGHT: usize = 128;
 /// happened. Takes tens of milliseconds at most where nothing answers.
 pub async fn observe(
     capture: &Capture,
+    app: Option<(u32, u32)>,
     addresses: &Addresses,
     pod: &Pod,
     patience: Duration,
 ) -> Seen {
-    let vantage = vantage(capture, &pod.identity);
+    let vantage = vantage(capture, app, &pod.identity);
     let flows = flows(capture, addresses);
     let (dummies, mut listeners) = open_dummies(capture, addresses, &vantage, pod);
     if let Some(reason) = blocked(&dummies) {

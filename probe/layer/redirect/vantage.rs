@@ -53,9 +53,10 @@ impl Vantage {
     }
 }
 
-/// Who podprobe can be, given the identity it has and the identity that the rules exempt.
+/// Who podprobe can be, given the identity it has, the one that the rules exempt, and the
+/// application's if that was declared.
 #[must_use]
-pub fn vantage(capture: &Capture, own: &Identity) -> Vantage {
+pub fn vantage(capture: &Capture, app: Option<(u32, u32)>, own: &Identity) -> Vantage {
     let (uid, gid) = (capture.proxy_uid, capture.proxy_gid);
     let nonroot = if uid == NONROOT || gid == NONROOT { NONROOT - 1 } else { NONROOT };
     let proxy = if own.uid == uid && (own.gid == gid || !own.can_switch()) {
@@ -65,10 +66,11 @@ pub fn vantage(capture: &Capture, own: &Identity) -> Vantage {
     } else {
         cannot(own, &format!("needs uid {uid}, or uid 0 with SETUID and SETGID"))
     };
-    let app = if own.uid != uid && own.gid != gid {
+    let app = if own.can_switch() {
+        let (uid, gid) = app.unwrap_or((nonroot, nonroot));
+        Play::As { uid, gid }
+    } else if own.uid != uid && own.gid != gid {
         Play::Own
-    } else if own.can_switch() {
-        Play::As { uid: nonroot, gid: nonroot }
     } else {
         cannot(own, &format!("needs a uid and gid other than {uid}:{gid}"))
     };
