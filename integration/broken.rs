@@ -134,7 +134,7 @@ fn promised_dns_without_rules_escapes() {
     see(&pod, App, &["--dns-capture", "true"], &["dns-escaped"]);
     see(&pod, Root, &["--dns-capture", "true"], &["dns-escaped"]);
     // With DNS capture, port 53 is exempt from the inbound redirection as well.
-    see(&pod, Proxy, &["--dns-capture", "true"], &["exclusion-missing", "dns-captured"]);
+    see(&pod, Proxy, &["--dns-capture", "true"], &["exclusion-missing", "dns-escaped"]);
 }
 
 #[test]

@@ -24,7 +24,11 @@ make_pod() {
     # Names of namespaces, the xtables lock and the binary go where every uid can reach them.
     mount -t tmpfs -o mode=755 tmpfs /run
     install -m 755 "$PODPROBE" /run/podprobe
+    # What the kubelet mounts at /dev/termination-log; /dev itself is the machine's here.
     install -m 666 /dev/null /run/termination-log
+    export PODPROBE_TERMINATION_MESSAGE=/run/termination-log
+    # The log repeats the report's cause in one long line; here the report is enough.
+    export PODPROBE_LOG_LEVEL=off
 
     ip netns add node
     ip link set lo up
@@ -74,7 +78,7 @@ show() {
     while [[ $1 != -- ]]; do runner+=("$1") && shift; done
     shift
     echo "\$ podprobe $*    # $comment"
-    "${runner[@]}" /run/podprobe --termination-message /run/termination-log "$@" 2>&1 || code=$?
+    "${runner[@]}" /run/podprobe "$@" 2>&1 || code=$?
     echo "exit code $code"
     echo
     if [[ $code != "$expected" ]]; then
@@ -97,7 +101,7 @@ demo() {
     echo "--------------------------------------------------------------"
     ip6tables -t nat -D OUTPUT -j ISTIO_OUTPUT
     show 30 "uid 65532, no capabilities" -- as 65532 -- gate --require outbound --deadline 2s
-    echo "Termination message, as \`kubectl describe pod\` shows it:"
+    echo "Termination message (folded), as \`kubectl describe pod\` shows it:"
     fold -s -w 98 /run/termination-log
     echo
 }

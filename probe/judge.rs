@@ -1,11 +1,15 @@
 //! From a recording to its report: pure, the same on the pod and on another machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cause::cause,
     finding::{Code, Finding, Layer, Severity},
-    layer::{link, redirect, route},
+    layer::{
+        link,
+        redirect::{self, Judged, Proof},
+        route,
+    },
     plan::{Mode, Plan},
     record::{Recording, Seen},
     report::{REPORT_VERSION, Report, Verdict},
@@ -22,9 +26,10 @@ const EXIT_SIGNAL: i32 = 128;
 #[must_use]
 pub fn judge(recording: &Recording) -> Report {
     let Recording { plan, seen, course, .. } = recording;
-    let (mut findings, proved) = seen.as_ref().map(|s| look(plan, s)).unwrap_or_default();
+    let Judged { mut findings, proved, unclear } =
+        seen.as_ref().map(|s| look(plan, s)).unwrap_or_default();
     if seen.is_some() {
-        findings.extend(unmet(plan, &findings, &proved));
+        findings.extend(unmet(plan, &findings, &proved, &unclear));
     }
     let cause = cause(&findings);
     let verdict = match &cause {
@@ -73,18 +78,15 @@ fn redirect_seen(seen: Option<&Seen>) -> bool {
     seen.is_some_and(|seen| seen.redirect.is_some())
 }
 
-type Proved = BTreeMap<redirect::Proof, usize>;
-
-fn look(plan: &Plan, seen: &Seen) -> (Vec<Finding>, Proved) {
-    let mut findings = before_redirect(plan, seen);
-    let mut proved = Proved::new();
+fn look(plan: &Plan, seen: &Seen) -> Judged {
+    let mut judged = Judged { findings: before_redirect(plan, seen), ..Judged::default() };
     if let Some(redirect_seen) = &seen.redirect {
         let own = plan.addresses(&seen.pod).pod;
-        let judged = redirect::judge(&plan.capture, &own, redirect_seen);
-        findings.extend(judged.findings);
-        proved = judged.proved;
+        let redirect = redirect::judge(&plan.capture, &own, redirect_seen);
+        judged.findings.extend(redirect.findings);
+        judged = Judged { findings: judged.findings, ..redirect };
     }
-    (findings, proved)
+    judged
 }
 
 /// The findings of the layers that redirection stands on.
@@ -101,8 +103,13 @@ pub fn before_redirect(plan: &Plan, seen: &Seen) -> Vec<Finding> {
 }
 
 /// Proofs that were asked for and not made. Where redirection was asked for, at least one proof
-/// is: "could not look" must not read as "yes".
-fn unmet(plan: &Plan, findings: &[Finding], proved: &Proved) -> Option<Finding> {
+/// is, and each one that this identity can try: "could not look" must not read as "yes".
+fn unmet(
+    plan: &Plan,
+    findings: &[Finding],
+    proved: &BTreeMap<Proof, usize>,
+    unclear: &BTreeSet<Proof>,
+) -> Option<Finding> {
     if !plan.asks(Layer::Redirect) || findings.iter().any(|f| f.severity == Severity::Fail) {
         return None;
     }
@@ -110,8 +117,9 @@ fn unmet(plan: &Plan, findings: &[Finding], proved: &Proved) -> Option<Finding> 
         .iter()
         .find(|f| f.severity == Severity::Unknown && f.layer == Layer::Redirect)
         .map_or_else(|| "nothing was observed".to_owned(), |f| f.reason.clone());
+    let wanted: BTreeSet<Proof> = plan.require.iter().chain(unclear).copied().collect();
     let missing: Vec<&str> =
-        plan.require.iter().filter(|p| !proved.contains_key(p)).map(|p| p.name()).collect();
+        wanted.iter().filter(|p| !proved.contains_key(p)).map(|p| p.name()).collect();
     let reason = if !missing.is_empty() {
         format!("prove {}: {why}", missing.join(", "))
     } else if proved.is_empty() {

@@ -1,5 +1,7 @@
 //! What each mesh promises, as data.
 
+use std::fmt::Write;
+
 use crate::capture::{Capture, Cidrs, Ports};
 
 /// A mesh's promise before flags, environment and arguments change it.
@@ -78,18 +80,19 @@ impl Profile {
 pub fn list() -> String {
     let mut text = String::new();
     for p in ALL {
-        text.push_str(&format!("{:<8} {}\n", p.name, p.summary));
-        text.push_str(&format!(
-            "         outbound {}, inbound {}, dns {}, tunnel {}, proxy uid {} gid {}\n",
+        let _ = writeln!(text, "{:<8} {}", p.name, p.summary);
+        let _ = writeln!(
+            text,
+            "         outbound {}, inbound {}, dns {}, tunnel {}, proxy uid {} gid {}",
             p.outbound_port, p.inbound_port, p.dns_port, p.tunnel_port, p.proxy_uid, p.proxy_gid
-        ));
-        text.push_str(&format!(
-            "         inbound ports always excluded: {}; outbound tolerated: {}\n",
+        );
+        let _ = writeln!(
+            text,
+            "         inbound ports always excluded: {}; outbound tolerated: {}",
             join(p.exclude_inbound_ports),
             join(p.tolerated_outbound_ports)
-        ));
+        );
     }
-    text.push_str("none     no capture expected: any captured flow is the failure\n");
     text
 }
 

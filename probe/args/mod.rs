@@ -82,7 +82,7 @@ pub struct LookArgs {
     skip: values::Layers,
 
     /// Proofs without which the run fails with exit code 5: outbound, inbound, loop, passthrough,
-    /// loopback, exclusion, dns.
+    /// loopback, exclusion, tunnel, dns.
     #[arg(
         long,
         env = "PODPROBE_REQUIRE",

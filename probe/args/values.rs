@@ -130,7 +130,7 @@ impl FromStr for Proofs {
 
 /// `250ms`, `5s`, `1m`; at most a day, so that sums of times cannot overflow.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= day => Ok(duration),
         Ok(_) => Err("longer than a day".to_owned()),

@@ -33,7 +33,7 @@ const fn row(
 }
 
 use Layer::{Link, Redirect, Route};
-use Severity::{Fail, Ok, Unknown};
+use Severity::{Fail, Ok, Unknown, Warn};
 
 const CNI_DID_NOT_RUN: &str = "check that the mesh's CNI plugin runs on this node and is in the active CNI configuration, then delete the pod";
 const RULES_BROKEN: &str = "delete the pod so that its rules are programmed again; if it comes back, look for a second writer of nat rules";
@@ -204,6 +204,14 @@ impl Code {
                 RULES_BROKEN,
                 "Shows under load as random DNS timeouts (istio issue 33469).",
             ),
+            Code::DnsExemptionDiffers => row(
+                Warn,
+                Redirect,
+                "the proxy's port 53 on loopback is not treated as declared",
+                "The rules were written with another DNS capture setting than --dns-capture says, or the rule that exempts the proxy's uid is missing.",
+                "compare --dns-capture with the mesh's setting (Istio: ISTIO_META_DNS_CAPTURE on the proxy)",
+                "A hint only: no traffic of the pod takes this path. As another uid, podprobe sees DNS itself.",
+            ),
             Code::ExclusionCaptured => row(
                 Fail,
                 Redirect,
@@ -334,7 +342,8 @@ pub fn explain_all() -> String {
     let mut text = String::new();
     for code in Code::ALL {
         let m = code.meaning();
-        let _ = writeln!(text, "{:<27} {:<8} {}", code.name(), m.severity.word(), m.title);
+        let title = crate::report::wrapped(m.title, 62, "").replace('\n', &format!("\n{:37}", ""));
+        let _ = writeln!(text, "{:<27} {:<8} {title}", code.name(), m.severity.word());
     }
     text
 }

@@ -46,6 +46,7 @@ codes! {
     DnsWrongPort = "dns-wrong-port",
     DnsCaptured = "dns-captured",
     DnsZoneMissing = "dns-zone-missing",
+    DnsExemptionDiffers = "dns-exemption-differs",
     ExclusionCaptured = "exclusion-captured",
     ExclusionMissing = "exclusion-missing",
     CaptureRefused = "capture-refused",

@@ -15,13 +15,13 @@ use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 pub fn as_owner<T>(uid: u32, gid: u32, create: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     // The group first: changing the fsuid from 0 drops file capabilities only, not SETGID.
-    let was_gid = setfsgid(gid);
-    let was_uid = setfsuid(uid);
+    let previous_group = setfsgid(gid);
+    let previous_user = setfsuid(uid);
     // setfsuid(2) never reports failure: asking again returns what is in force.
     let switched = setfsuid(uid) == uid && setfsgid(gid) == gid;
     let created =
         if switched { create() } else { Err(io::Error::from_raw_os_error(nix::libc::EPERM)) };
-    setfsuid(was_uid);
-    setfsgid(was_gid);
+    setfsuid(previous_user);
+    setfsgid(previous_group);
     created
 }

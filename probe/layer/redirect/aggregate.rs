@@ -55,7 +55,7 @@ fn mismatched(broken: &mut [Broken]) {
     for family in families_of(broken) {
         let has = |code| broken.iter().any(|(o, c)| *c == code && o.flow.family == family);
         if has(Code::ProxyLoop) && has(Code::InboundEscaped) {
-            let codes = [Code::ProxyLoop, Code::InboundEscaped, Code::DnsCaptured];
+            let codes = [Code::ProxyLoop, Code::InboundEscaped, Code::DnsExemptionDiffers];
             recode(broken, family, &codes, Code::IdentityMismatch);
         }
     }
@@ -80,7 +80,7 @@ const ESCAPES: [Code; 5] = [
     Code::OutboundEscaped,
     Code::InboundEscaped,
     Code::DnsEscaped,
-    Code::DnsCaptured,
+    Code::DnsExemptionDiffers,
     Code::InboundAddressMissing,
 ];
 

@@ -44,19 +44,22 @@ pub enum Proof {
     Loopback,
     /// Declared exclusions, and what lies outside declared includes, are not captured.
     Exclusion,
+    /// The mesh's own tunnel port is not captured on loopback.
+    Tunnel,
     /// DNS goes where it was promised to go.
     Dns,
 }
 
 impl Proof {
     /// Every proof.
-    pub const ALL: [Proof; 7] = [
+    pub const ALL: [Proof; 8] = [
         Proof::Outbound,
         Proof::Inbound,
         Proof::Loop,
         Proof::Passthrough,
         Proof::Loopback,
         Proof::Exclusion,
+        Proof::Tunnel,
         Proof::Dns,
     ];
 
@@ -70,6 +73,7 @@ impl Proof {
             Proof::Passthrough => "passthrough",
             Proof::Loopback => "loopback",
             Proof::Exclusion => "exclusion",
+            Proof::Tunnel => "tunnel",
             Proof::Dns => "dns",
         }
     }

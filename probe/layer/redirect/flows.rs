@@ -35,8 +35,8 @@ pub struct Addresses {
     pub service: Option<IpAddr>,
 }
 
-/// Every flow that the promise implies, whoever can run it. Each has a destination of its own,
-/// except a flow that repeats an earlier one on purpose.
+/// Every flow that the promise implies, whoever can run it. Each sender's destinations are its
+/// own, except where a flow repeats an earlier one on purpose.
 #[must_use]
 pub fn flows(capture: &Capture, addresses: &Addresses) -> Vec<Flow> {
     let mut plan = Planner { capture, flows: Vec::new(), used: BTreeSet::new(), port: FIRST_PORT };
@@ -59,7 +59,7 @@ pub fn flows(capture: &Capture, addresses: &Addresses) -> Vec<Flow> {
 struct Planner<'a> {
     capture: &'a Capture,
     flows: Vec<Flow>,
-    used: BTreeSet<(Transport, SocketAddr)>,
+    used: BTreeSet<(Sender, Transport, SocketAddr)>,
     port: u16,
 }
 
@@ -117,19 +117,29 @@ impl Planner<'_> {
             let captured = Promise::Captured(self.capture.inbound_port);
             self.add(Proof::Inbound, Sender::Proxy, tcp, source, (ip, free), captured);
             let tunnel = self.capture.tunnel_port;
-            self.add(Proof::Exclusion, Sender::Proxy, tcp, source, (ip, tunnel), UNTOUCHED);
-            for port in self.capture.exclude_outbound_ports.clone() {
+            self.add(Proof::Tunnel, Sender::Proxy, tcp, source, (ip, tunnel), UNTOUCHED);
+            for port in self.exclusions_on_loopback() {
                 self.add(Proof::Exclusion, Sender::Proxy, tcp, source, (ip, port), UNTOUCHED);
             }
             let dns = if self.dns_promise(53).is_some() { UNTOUCHED } else { captured };
             self.add(Proof::Dns, Sender::Proxy, tcp, source, (ip, 53), dns);
         }
-        let port = self.free_port();
-        self.add(Proof::Loopback, Sender::Proxy, tcp, None, (lo, port), UNTOUCHED);
+        for port in COMMON_PORTS.into_iter().chain([self.free_port()]) {
+            self.add(Proof::Loopback, Sender::Proxy, tcp, None, (lo, port), UNTOUCHED);
+        }
         for ip in [lo].into_iter().chain(own.iter().copied()) {
             let port = self.free_port();
             self.add(Proof::Passthrough, Sender::Proxy, tcp, Some(alias), (ip, port), UNTOUCHED);
         }
+    }
+
+    /// Excluded ports that the passthrough address must show. One that the CNI plugin excludes of
+    /// its own accord changes nothing outside the included range.
+    fn exclusions_on_loopback(&self) -> Vec<u16> {
+        let c = self.capture;
+        let everything = c.include_outbound_cidrs == Cidrs::All;
+        let ports = c.exclude_outbound_ports.iter().copied();
+        ports.filter(|port| everything || !c.tolerated_outbound_ports.contains(port)).collect()
     }
 
     /// The proxy's own egress must not come back to it.
@@ -150,6 +160,7 @@ impl Planner<'_> {
             let mut flow = self.flows[first_index].clone();
             flow.sender = second;
             flow.promise = self.egress_promise(second, Transport::Udp, flow.destination);
+            flow.proof = Proof::Dns;
             flow.again = Some(first_index);
             self.flows.push(flow);
         }
@@ -163,9 +174,9 @@ impl Planner<'_> {
     fn egress_to(&mut self, sender: Sender, transport: Transport, to: SocketAddr) {
         let promise = self.egress_promise(sender, transport, to);
         let proof = match (sender, promise) {
-            (_, Promise::Captured(_)) if to.port() == 53 => Proof::Dns,
-            (_, Promise::Captured(_)) => Proof::Outbound,
-            (Sender::Proxy, Promise::Untouched) => Proof::Loop,
+            (Sender::Proxy, _) => Proof::Loop,
+            (Sender::App, Promise::Captured(port)) if port == self.capture.dns_port => Proof::Dns,
+            (Sender::App, Promise::Captured(_)) => Proof::Outbound,
             (Sender::App, Promise::Untouched) if to.port() == 53 => Proof::Dns,
             (Sender::App, Promise::Untouched) => Proof::Exclusion,
         };
@@ -206,7 +217,7 @@ impl Planner<'_> {
         promise: Promise,
     ) {
         let (family, destination) = (Family::of(ip), SocketAddr::new(ip, port));
-        if self.used.insert((transport, destination)) {
+        if self.used.insert((sender, transport, destination)) {
             let flow = Flow {
                 proof,
                 sender,
@@ -227,7 +238,10 @@ impl Planner<'_> {
             Family::Ipv4 => IpAddr::from([192, 0, 2, n]),
             Family::Ipv6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)]),
         };
-        let free = |ip: &IpAddr| !self.used.contains(&(transport, SocketAddr::new(*ip, port)));
+        let free = |ip: &IpAddr| {
+            let to = SocketAddr::new(*ip, port);
+            [Sender::App, Sender::Proxy].iter().all(|s| !self.used.contains(&(*s, transport, to)))
+        };
         (1..=254).map(address).find(free).unwrap_or(address(255))
     }
 
@@ -312,7 +326,8 @@ mod tests {
         capture.exclude_outbound_ports = vec![5432, 80];
         let flows = flows(&capture, &dual());
         let first: Vec<_> = flows.iter().filter(|f| f.again.is_none()).collect();
-        let unique: BTreeSet<_> = first.iter().map(|f| (f.transport, f.destination)).collect();
+        let key = |f: &&Flow| (f.sender, f.transport, f.destination);
+        let unique: BTreeSet<_> = first.iter().copied().map(|f| key(&f)).collect();
         assert_eq!(unique.len(), first.len());
         assert!(first.len() > 40, "{}", first.len());
     }

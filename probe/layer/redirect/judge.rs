@@ -1,6 +1,9 @@
 //! From what was seen to findings: pure.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use serde_json::Value;
 
@@ -14,7 +17,7 @@ use super::{
 };
 use crate::{
     capture::Capture,
-    finding::{Code, Finding},
+    finding::{Code, Finding, Severity},
     pod::Family,
 };
 
@@ -28,13 +31,16 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// How many flows hold, by what they prove.
     pub proved: BTreeMap<Proof, usize>,
+    /// What was tried, but nothing could be told of: probes of this identity that failed.
+    pub unclear: BTreeSet<Proof>,
 }
 
 /// Judges what the redirect layer saw; `pod` are the pod's own addresses.
 #[must_use]
 pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
+    let proxy_answers = !matches!(seen.vantage.proxy, Play::Cannot { .. });
     let verdicts: Vec<(&Observed, Verdict)> =
-        seen.flows.iter().map(|o| (o, verdict(o, pod))).collect();
+        seen.flows.iter().map(|o| (o, verdict(o, pod, proxy_answers))).collect();
     let mut broken: Vec<Broken> = Vec::new();
     let mut proved = BTreeMap::new();
     for (observed, verdict) in &verdicts {
@@ -46,12 +52,20 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     }
     aggregate(&seen.flows, capture, &mut broken);
     let mut findings = broken_promises(&broken);
+    findings.extend(passthrough_missing(seen, &broken));
     findings.extend(listeners(&seen.dummies));
     findings.extend(blind_spots(seen, &verdicts));
-    if broken.is_empty() && !proved.is_empty() {
+    let intact = findings.iter().all(|finding| finding.severity != Severity::Fail);
+    if intact && !proved.is_empty() {
         findings.push(holds(&proved));
     }
-    Judged { findings, proved }
+    let unclear = verdicts
+        .iter()
+        .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))
+        .map(|(observed, _)| observed.flow.proof)
+        .filter(|proof| !proved.contains_key(proof))
+        .collect();
+    Judged { findings, proved, unclear }
 }
 
 /// One finding a code and family, its reason told by its first flow.
@@ -75,6 +89,16 @@ fn broken_promise(code: Code, family: Family, flows: &[&Observed]) -> Finding {
         .of(Some(family))
         .with("flows", listed)
         .with("count", flows.len())
+}
+
+/// The mesh puts `::6` on lo whoever looks; where no IPv6 rule works, that is the greater fact.
+fn passthrough_missing(seen: &Seen, broken: &[Broken]) -> Option<Finding> {
+    let greater = [Code::InboundAddressMissing, Code::RedirectMissing, Code::RedirectFamilyMissing];
+    let told = broken.iter().any(|(o, c)| o.flow.family == Family::Ipv6 && greater.contains(c));
+    let reason =
+        "look for ::6 on lo: it is not there, so that the mesh's IPv6 passthrough is broken";
+    (seen.passthrough_v6 == Some(false) && !told)
+        .then(|| Finding::new(Code::InboundAddressMissing, "::6", reason).of(Some(Family::Ipv6)))
 }
 
 /// The first listener of each kind of trouble.

@@ -1,7 +1,7 @@
 //! Running the flows through the real kernel: all side effects of the layer.
 
 use std::{
-    collections::hash_map::RandomState,
+    collections::{BTreeSet, hash_map::RandomState},
     hash::{BuildHasher, Hasher},
     net::SocketAddr,
     time::Duration,
@@ -38,28 +38,31 @@ pub async fn observe(
     let vantage = vantage(capture, app, &pod.identity);
     let flows = flows(capture, addresses);
     let (dummies, mut listeners) = open_dummies(capture, addresses, &vantage, pod);
-    if let Some(reason) = blocked(&dummies) {
-        let flows = flows.into_iter().map(|flow| not_sent(flow, &reason)).collect();
-        return Seen { vantage, dummies, flows };
-    }
+    let passthrough_v6 = addresses.families.contains(&Family::Ipv6).then(has_passthrough_v6);
     let attended = attend(&flows, addresses, &vantage, &mut listeners);
-    let arrivals = Arrivals::new(random(), flows.len(), answers(capture, &vantage), patience);
+    let obstacles: Vec<Option<String>> =
+        flows.iter().map(|flow| obstacle(flow, &vantage, passthrough_v6, &dummies)).collect();
+    let arrivals = Arrivals::new(random(), flows.len(), capture.dns, patience);
     let serving = future::join_all(listeners.iter().map(|listener| serve(listener, &arrivals)));
     let outcomes = tokio::select! {
-        outcomes = run(&flows, &vantage, &arrivals) => outcomes,
+        outcomes = run(&flows, &obstacles, &vantage, &arrivals) => outcomes,
         _ = serving => unreachable!("listeners are served for ever"),
     };
     let flows = flows.into_iter().zip(outcomes).zip(attended);
     let flows = flows.map(|((flow, outcome), attended)| Observed { flow, outcome, attended });
-    Seen { vantage, dummies, flows: flows.collect() }
+    Seen { vantage, passthrough_v6, dummies, flows: flows.collect() }
 }
 
 /// First all flows that stand alone, then those that repeat an earlier one.
-async fn run(flows: &[Flow], vantage: &Vantage, arrivals: &Arrivals) -> Vec<Outcome> {
-    let passthrough = listen::udp(SocketAddr::new(PASSTHROUGH_V6, 0)).is_ok();
+async fn run(
+    flows: &[Flow],
+    obstacles: &[Option<String>],
+    vantage: &Vantage,
+    arrivals: &Arrivals,
+) -> Vec<Outcome> {
     let one = |index: usize, source_port: Option<u16>| async move {
         let flow = &flows[index];
-        match obstacle(flow, vantage, passthrough) {
+        match obstacles[index].clone() {
             Some(reason) => (index, Sent::without_port(Outcome::NotSent { reason })),
             None => {
                 (index, send(index, flow, vantage.play(flow.sender), source_port, arrivals).await)
@@ -70,7 +73,9 @@ async fn run(flows: &[Flow], vantage: &Vantage, arrivals: &Arrivals) -> Vec<Outc
     let alone = (0..flows.len()).filter(|i| flows[*i].again.is_none());
     let alone: Vec<_> =
         stream::iter(alone.map(|i| one(i, None))).buffer_unordered(IN_FLIGHT).collect().await;
-    alone.into_iter().for_each(|(index, outcome)| sent[index] = Some(outcome));
+    for (index, outcome) in alone {
+        sent[index] = Some(outcome);
+    }
     for index in 0..flows.len() {
         if let Some(first) = flows[index].again {
             let port = sent[first].as_ref().and_then(|sent| sent.source_port);
@@ -85,28 +90,44 @@ async fn run(flows: &[Flow], vantage: &Vantage, arrivals: &Arrivals) -> Vec<Outc
     sent.into_iter().flatten().map(|sent| sent.outcome).collect()
 }
 
+/// Whether `::6` is on lo: only then can a socket be bound to it.
+fn has_passthrough_v6() -> bool {
+    listen::udp(SocketAddr::new(PASSTHROUGH_V6, 0)).is_ok()
+}
+
 /// Why a flow cannot be sent, if so.
-fn obstacle(flow: &Flow, vantage: &Vantage, passthrough: bool) -> Option<String> {
+fn obstacle(
+    flow: &Flow,
+    vantage: &Vantage,
+    passthrough_v6: Option<bool>,
+    dummies: &[Dummy],
+) -> Option<String> {
     if let Play::Cannot { reason } = vantage.play(flow.sender) {
         return Some(reason.clone());
     }
     let needs_alias =
         flow.destination.ip() == PASSTHROUGH_V6 || flow.source == Some(PASSTHROUGH_V6);
-    (needs_alias && !passthrough).then(|| NO_PASSTHROUGH.to_owned())
+    if needs_alias && passthrough_v6 == Some(false) {
+        return Some(NO_PASSTHROUGH.to_owned());
+    }
+    blocked(flow, dummies)
 }
 
-/// The reason that `judge` recognises: without ::6 on lo the probe would leave the pod.
+/// The reason that `judge` recognises: without `::6` on lo the probe would leave the pod.
 pub(super) const NO_PASSTHROUGH: &str = "::6 is not on lo";
 
-fn not_sent(flow: Flow, reason: &str) -> Observed {
-    Observed { flow, outcome: Outcome::NotSent { reason: reason.to_owned() }, attended: false }
-}
-
-/// The reason not to send anything: without all its listeners a probe proves nothing.
-fn blocked(dummies: &[Dummy]) -> Option<String> {
-    let dummy = dummies.iter().find(|dummy| dummy.error.is_some())?;
-    let error = dummy.error.as_deref().unwrap_or_default();
-    Some(format!("the dummy listener on {} {} failed: {error}", dummy.transport, dummy.port))
+/// A flow proves something only if everything that could accept it is ours. With one port taken,
+/// what must arrive at another can still be seen to arrive.
+fn blocked(flow: &Flow, dummies: &[Dummy]) -> Option<String> {
+    let failed = dummies.iter().find(|dummy| dummy.error.is_some())?;
+    let is_ours = |port: u16| {
+        let mut at_port = dummies.iter().filter(|d| d.port == port && d.family == flow.family);
+        at_port.all(|dummy| dummy.error.is_none())
+    };
+    match flow.promise {
+        Promise::Captured(port) if is_ours(port) => None,
+        _ => Some(format!("port {} is not ours to listen on", failed.port)),
+    }
 }
 
 /// Listeners on every capture port: TCP on all addresses, UDP for DNS where its redirection
@@ -123,13 +144,13 @@ fn open_dummies(
         for port in capture.listen_ports() {
             let opened = listen::tcp(SocketAddr::new(family.unspecified(), port));
             keep(opened, port, family, Transport::Tcp, pod, &mut dummies, &mut listeners);
+            let at = SocketAddr::new(loopback(family), port);
+            let opened = match vantage.proxy {
+                Play::As { uid, gid } => as_owner(uid, gid, || listen::udp(at)),
+                Play::Own | Play::Cannot { .. } => listen::udp(at),
+            };
+            keep(opened, port, family, Transport::Udp, pod, &mut dummies, &mut listeners);
         }
-        let at = SocketAddr::new(loopback(family), capture.dns_port);
-        let opened = match vantage.proxy {
-            Play::As { uid, gid } => as_owner(uid, gid, || listen::udp(at)),
-            Play::Own | Play::Cannot { .. } => listen::udp(at),
-        };
-        keep(opened, at.port(), family, Transport::Udp, pod, &mut dummies, &mut listeners);
     }
     (dummies, listeners)
 }
@@ -150,18 +171,23 @@ fn keep(
     listeners.extend(opened.ok());
 }
 
-/// Listens at the destinations of local flows that must be left alone, so that arriving there is
-/// proof, and a refusal is not mistaken for "nothing listens". Privileged ports may stay without.
+/// Listens at the destinations of local flows, so that arriving there is proof, and a refusal is
+/// not mistaken for "nothing listens". Privileged ports may stay without.
 fn attend(
     flows: &[Flow],
     addresses: &Addresses,
     vantage: &Vantage,
     listeners: &mut Vec<Listening>,
 ) -> Vec<bool> {
+    let mut attended_already = BTreeSet::new();
     let mut attend = |flow: &Flow| {
-        let wanted = flow.promise == Promise::Untouched
+        let wanted = flow.again.is_none()
             && flow.is_local(&addresses.pod)
             && !matches!(vantage.play(flow.sender), Play::Cannot { .. });
+        let place = (flow.transport, flow.destination);
+        if wanted && attended_already.contains(&place) {
+            return true;
+        }
         let opened = match flow.transport {
             Transport::Tcp if wanted => listen::tcp(flow.destination),
             Transport::Udp if wanted => listen::udp(flow.destination),
@@ -169,15 +195,13 @@ fn attend(
         };
         let opened = opened.and_then(|socket| Listening::new(socket, flow.transport, true));
         let attended = opened.is_ok();
+        if attended {
+            attended_already.insert(place);
+        }
         listeners.extend(opened.ok());
         attended
     };
-    flows.iter().map(|flow| attend(flow)).collect()
-}
-
-/// Whether the DNS dummies stand where the proxy would, so that their answers must find back.
-fn answers(capture: &Capture, vantage: &Vantage) -> bool {
-    capture.dns && !matches!(vantage.proxy, Play::Cannot { .. })
+    flows.iter().map(&mut attend).collect()
 }
 
 /// A number of this run, so that a stranger's connection is not taken for a probe. std seeds its

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{flow::Flow, flow::Transport, vantage::Vantage};
 use crate::pod::Family;
 
-/// Who refused, told by the socket's error queue (ip(7), IP_RECVERR).
+/// Who refused, told by the socket's error queue (ip(7), `IP_RECVERR`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Offender {
@@ -20,7 +20,7 @@ pub struct Offender {
 }
 
 impl Offender {
-    /// Whether the packet's hop limit ran out there: ICMP 11/0 (RFC 792), ICMPv6 3/0 (RFC 4443).
+    /// Whether the packet's hop limit ran out there: ICMP 11/0 (RFC 792), `ICMPv6` 3/0 (RFC 4443).
     #[must_use]
     pub fn is_time_exceeded(&self) -> bool {
         match self.address {
@@ -57,7 +57,7 @@ pub enum Outcome {
         /// The first hop.
         hop: IpAddr,
     },
-    /// No answer; for TCP the socket was still in SYN_SENT.
+    /// No answer; for TCP the socket was still in `SYN_SENT`.
     Silent {
         /// How long it was waited for.
         waited_ms: u64,
@@ -110,6 +110,8 @@ pub struct Dummy {
 pub struct Seen {
     /// Who podprobe could be.
     pub vantage: Vantage,
+    /// Whether `::6` is on lo; absent where IPv6 is not tested.
+    pub passthrough_v6: Option<bool>,
     /// The dummy listeners.
     pub dummies: Vec<Dummy>,
     /// The flows, in the order of `flows()`.

@@ -20,6 +20,9 @@ use crate::net::{
 /// How long our own listener may take to read a token: generous, for a throttled container.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(1);
 
+/// An answer is sent before the sender learns of the arrival: on loopback it is there at once.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(10);
+
 /// What became of a flow, and the source port it had.
 pub(super) struct Sent {
     pub(super) outcome: Outcome,
@@ -115,7 +118,7 @@ async fn udp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> 
 async fn with_answer(outcome: Outcome, socket: &UdpSocket, arrivals: &Arrivals) -> Outcome {
     match outcome {
         Outcome::Arrived { at, original, at_destination: false, .. } if arrivals.answers => {
-            let received = timeout(arrivals.patience, socket.recv(&mut [0; TOKEN])).await;
+            let received = timeout(ANSWER_PATIENCE, socket.recv(&mut [0; TOKEN])).await;
             let answered = Some(matches!(received, Ok(Ok(_))));
             Outcome::Arrived { at, original, at_destination: false, answered }
         }

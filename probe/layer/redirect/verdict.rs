@@ -22,35 +22,36 @@ pub(super) enum Verdict {
 
 use Verdict::{Blind, Broken, Holds};
 
-/// Compares one flow's outcome with its promise; `pod` are the pod's own addresses.
-pub(super) fn verdict(observed: &Observed, pod: &[IpAddr]) -> Verdict {
+/// Compares one flow's outcome with its promise; `pod` are the pod's own addresses, `proxy_answers`
+/// says that the DNS dummies belong to the proxy's identity.
+pub(super) fn verdict(observed: &Observed, pod: &[IpAddr], proxy_answers: bool) -> Verdict {
     match (&observed.outcome, observed.flow.promise) {
         (Outcome::NotSent { reason }, _) if reason == NO_PASSTHROUGH => {
             Broken(Code::InboundAddressMissing)
         }
         (Outcome::NotSent { .. }, _) => Blind(Code::NotObservable),
-        (_, Promise::Captured(port)) => captured(observed, port, pod),
+        (_, Promise::Captured(port)) => captured(observed, port, pod, proxy_answers),
         (_, Promise::Untouched) if observed.flow.is_local(pod) => untouched_inside(observed),
         (_, Promise::Untouched) => untouched_outside(observed, pod),
     }
 }
 
-fn captured(observed: &Observed, port: u16, pod: &[IpAddr]) -> Verdict {
+fn captured(observed: &Observed, port: u16, pod: &[IpAddr], proxy_answers: bool) -> Verdict {
     let flow = &observed.flow;
     let local = flow.is_local(pod);
     match &observed.outcome {
+        Outcome::Arrived { at_destination: true, .. } => Broken(escaped(flow)),
         Outcome::Arrived { at, original, answered, .. } if at.port() == port => {
-            arrived(flow, *original, *answered)
+            arrived(flow, *original, *answered, proxy_answers)
         }
         Outcome::Arrived { .. } => Broken(wrong_port(flow)),
-        Outcome::LeftThePod { .. } => Broken(escaped(flow)),
         Outcome::Silent { .. } if local => Broken(Code::CaptureDropped),
-        Outcome::Silent { .. } => Broken(escaped(flow)),
+        Outcome::LeftThePod { .. } | Outcome::Silent { .. } => Broken(escaped(flow)),
         Outcome::Refused { by } | Outcome::Failed { by, .. } if is_outside(by.as_ref(), pod) => {
             Broken(escaped(flow))
         }
-        // Nothing listens at a local destination of ours: the refusal is the escape.
-        Outcome::Refused { .. } if local => Broken(escaped(flow)),
+        // Where we could not listen at a local destination, the refusal is the escape.
+        Outcome::Refused { .. } if local && !observed.attended => Broken(escaped(flow)),
         Outcome::Refused { .. } => Broken(Code::CaptureRefused),
         Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
         Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
@@ -58,11 +59,17 @@ fn captured(observed: &Observed, port: u16, pod: &[IpAddr]) -> Verdict {
     }
 }
 
-fn arrived(flow: &Flow, original: Option<SocketAddr>, answered: Option<bool>) -> Verdict {
+/// The mesh's conntrack zones let the proxy's answers find back, and nobody else's.
+fn arrived(
+    flow: &Flow,
+    original: Option<SocketAddr>,
+    answered: Option<bool>,
+    proxy_answers: bool,
+) -> Verdict {
     match flow.transport {
         super::Transport::Tcp if original == Some(flow.destination) => Holds,
         super::Transport::Tcp => Broken(Code::OriginalDestinationWrong),
-        super::Transport::Udp if answered == Some(false) => Broken(Code::DnsZoneMissing),
+        super::Transport::Udp if answered == Some(!proxy_answers) => Broken(Code::DnsZoneMissing),
         super::Transport::Udp => Holds,
     }
 }
@@ -103,7 +110,7 @@ fn escaped(flow: &Flow) -> Code {
     match (flow.proof, flow.sender) {
         (Proof::Inbound, _) => Code::InboundEscaped,
         // Without DNS capture the passthrough address has no exemption for port 53.
-        (Proof::Dns, Sender::Proxy) => Code::DnsCaptured,
+        (Proof::Dns, Sender::Proxy) => Code::DnsExemptionDiffers,
         (Proof::Dns, Sender::App) => Code::DnsEscaped,
         _ => Code::OutboundEscaped,
     }
@@ -113,6 +120,8 @@ fn wrong_port(flow: &Flow) -> Code {
     match (flow.proof, flow.sender) {
         (Proof::Inbound, _) | (Proof::Dns, Sender::Proxy) => Code::InboundWrongPort,
         (Proof::Dns, Sender::App) => Code::DnsWrongPort,
+        // Only DNS capture makes a rule for port 53.
+        (Proof::Outbound, _) if flow.destination.port() == 53 => Code::DnsCaptured,
         _ => Code::OutboundWrongPort,
     }
 }
@@ -123,10 +132,11 @@ fn taken(flow: &Flow) -> Code {
         _ if flow.again.is_some() => Code::DnsZoneMissing,
         (Proof::Loop, _) => Code::ProxyLoop,
         (Proof::Passthrough, _) => Code::PassthroughCaptured,
+        (Proof::Loopback, Sender::App) if flow.destination.port() == 53 => Code::DnsCaptured,
         (Proof::Loopback, _) => Code::LoopbackCaptured,
         (Proof::Dns, Sender::App) => Code::DnsCaptured,
-        (Proof::Dns, Sender::Proxy) => Code::DnsEscaped,
-        (Proof::Exclusion, Sender::Proxy) => Code::ExclusionMissing,
+        (Proof::Dns, Sender::Proxy) => Code::DnsExemptionDiffers,
+        (Proof::Tunnel, _) => Code::ExclusionMissing,
         _ => Code::ExclusionCaptured,
     }
 }
