@@ -49,7 +49,7 @@ demo: tools build ## Show a pod that passes and one that is blocked
 test: tools ## Run every test; needs root, sudo or user namespaces
 	@.ci/as-root true
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then run="nextest run"; else run=test; fi; \
-	$(RUNNER_VARIABLE)=.ci/as-root $(CARGO) $$run $(LOCKED)
+	$(RUNNER_VARIABLE)=.ci/as-root $(CARGO) $$run --no-fail-fast $(LOCKED)
 
 .PHONY: lint
 lint: ## Check formatting, and clippy without warnings

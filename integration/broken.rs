@@ -102,7 +102,7 @@ fn a_missing_passthrough_address_is_not_probed_through_the_default_route() {
     sh("ip address del ::6/128 dev lo");
     see(&pod, Proxy, &[], &["inbound-address-missing"]);
     see(&pod, Root, &[], &["inbound-address-missing"]);
-    pod.run(App, &["check"]).expect(0);
+    see(&pod, App, &[], &["inbound-address-missing"]);
 }
 
 #[test]
@@ -134,7 +134,10 @@ fn promised_dns_without_rules_escapes() {
     see(&pod, App, &["--dns-capture", "true"], &["dns-escaped"]);
     see(&pod, Root, &["--dns-capture", "true"], &["dns-escaped"]);
     // With DNS capture, port 53 is exempt from the inbound redirection as well.
-    see(&pod, Proxy, &["--dns-capture", "true"], &["exclusion-missing", "dns-escaped"]);
+    // Only a hint: a missing rule for the proxy's uid looks the same and changes no real flow.
+    let run = pod.run(Proxy, &["check", "--output", "json", "--dns-capture", "true"]);
+    assert_eq!(run.codes("warn"), ["dns-exemption-differs", "dns-exemption-differs"], "{run}");
+    run.expect(0);
 }
 
 #[test]
@@ -176,18 +179,6 @@ fn a_foreign_drop_is_told_from_a_missing_rule() {
     see(&pod, Proxy, &[], &["capture-dropped"]);
     see(&pod, Root, &[], &["capture-dropped"]);
     pod.run(App, &["check"]).expect(0);
-}
-
-#[test]
-fn no_mesh_expected_means_that_any_capture_is_the_failure() {
-    let pod = World::DUAL.start();
-    for who in Who::ALL {
-        pod.run(who, &["check", "--mesh", "none"]).expect(0);
-    }
-    pod.load(Backend::Nft, &Rules::istio());
-    for who in Who::ALL {
-        pod.run(who, &["check", "--mesh", "none"]).expect(30);
-    }
 }
 
 /// One failing look: exit 30, and the cause is one of these.

@@ -113,10 +113,11 @@ fn unmet(
     if !plan.asks(Layer::Redirect) || findings.iter().any(|f| f.severity == Severity::Fail) {
         return None;
     }
-    let why = findings
+    let unknown = findings
         .iter()
-        .find(|f| f.severity == Severity::Unknown && f.layer == Layer::Redirect)
-        .map_or_else(|| "nothing was observed".to_owned(), |f| f.reason.clone());
+        .filter(|f| f.severity == Severity::Unknown && f.layer == Layer::Redirect)
+        .min_by_key(|f| f.code != Code::ListenerPortTaken);
+    let why = unknown.map_or("nothing was observed", |f| &f.reason);
     let wanted: BTreeSet<Proof> = plan.require.iter().chain(unclear).copied().collect();
     let missing: Vec<&str> =
         wanted.iter().filter(|p| !proved.contains_key(p)).map(|p| p.name()).collect();
@@ -127,5 +128,9 @@ fn unmet(
     } else {
         return None;
     };
-    Some(Finding::new(Code::ProofRequired, "--require", reason))
+    let mut finding = Finding::new(Code::ProofRequired, "--require", reason);
+    if let Some(unknown) = unknown {
+        finding.hint.clone_from(&unknown.hint);
+    }
+    Some(finding)
 }

@@ -75,7 +75,7 @@ impl Plan {
             None => both.into_iter().filter(|family| !of(family).is_empty()).collect(),
         };
         let pod = families.iter().flat_map(of).collect();
-        Addresses { families, pod, service: self.service }
+        Addresses { families, pod, service: self.service, seed: 0 }
     }
 
     /// Whether a layer was asked for.

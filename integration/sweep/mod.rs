@@ -44,7 +44,7 @@ const HALF_PROXY: [See; 3] = [Quiet, Quiet, See::May];
 type Part = fn(&mut Rules) -> &mut String;
 
 /// Deletes each rule of one part, loads the rest, and asks all three identities.
-fn sweep(backend: Backend, tables: &[&[Row]], rules: &Rules, part: Part, flags: &[&str]) {
+fn sweep(backend: Backend, table: &[Row], rules: &Rules, part: Part, flags: &[&str]) {
     let pod = World::DUAL.start();
     let whole = part(&mut rules.clone()).clone();
     let numbers = rule_lines(&whole);
@@ -58,7 +58,7 @@ fn sweep(backend: Backend, tables: &[&[Row]], rules: &Rules, part: Part, flags: 
         wrong.extend(
             Who::ALL
                 .into_iter()
-                .zip(expected(tables, rule))
+                .zip(expected(table, rule))
                 .filter_map(|(who, see)| ask(&pod, who, see, rule, flags)),
         );
     }
@@ -76,8 +76,8 @@ fn ask(pod: &Pod, who: Who, see: See, rule: &str, flags: &[&str]) -> Option<Stri
     (!right).then(|| format!("without `{rule}`: {who:?} {see:?}: {run}"))
 }
 
-fn expected(tables: &[&[Row]], rule: &str) -> [See; 3] {
-    let row = tables.iter().copied().flatten().find(|row| (row.says)(rule));
+fn expected(table: &[Row], rule: &str) -> [See; 3] {
+    let row = table.iter().find(|row| (row.says)(rule));
     row.unwrap_or_else(|| panic!("no row of the table knows `{rule}`")).seen
 }
 

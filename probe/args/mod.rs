@@ -97,7 +97,7 @@ pub struct LookArgs {
     deadline: Duration,
 
     /// How long a packet may stay unanswered before it counts as not captured.
-    #[arg(long, env = "PODPROBE_TIMEOUT", value_name = "DURATION", default_value = "40ms", value_parser = values::duration)]
+    #[arg(long, env = "PODPROBE_TIMEOUT", value_name = "DURATION", default_value = "25ms", value_parser = values::duration)]
     timeout: Duration,
 
     /// Everything must hold this long; exit code 90 if it breaks meanwhile.
@@ -115,7 +115,8 @@ pub struct LookArgs {
     #[command(flatten)]
     output: deliver::OutputArgs,
 
-    /// Print every destination that would be probed, and send nothing.
+    /// Print every destination that would be probed, and send nothing. Probe ports and the host
+    /// numbers of documentation addresses vary from look to look.
     #[arg(long, env = "PODPROBE_PLAN")]
     plan: bool,
 }

@@ -109,6 +109,6 @@ mod tests {
 
     #[test]
     fn durations_change_unit_at_one_second() {
-        assert_eq!((duration(3.14).as_str(), duration(1234.0).as_str()), ("3.1 ms", "1.2 s"));
+        assert_eq!((duration(3.06).as_str(), duration(1234.0).as_str()), ("3.1 ms", "1.2 s"));
     }
 }

@@ -23,6 +23,8 @@ pub const PASSTHROUGH_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0,
 const COMMON_PORTS: [u16; 3] = [80, 443, 8080];
 /// First of the probe ports that no rule is likely to name; below the ephemeral range.
 const FIRST_PORT: u16 = 20_001;
+/// How far the seed moves the first probe port.
+const PORT_SPREAD: u64 = 8_000;
 
 /// The addresses that flows are made from.
 #[derive(Clone, Debug, Default)]
@@ -33,13 +35,18 @@ pub struct Addresses {
     pub pod: Vec<IpAddr>,
     /// The API server's service address: the one address of the service range that every pod knows.
     pub service: Option<IpAddr>,
+    /// Moves probe ports and host numbers from look to look: a conntrack entry that an earlier look
+    /// left, before the rules came, would let a connection with the same ports pass them by.
+    pub seed: u64,
 }
 
 /// Every flow that the promise implies, whoever can run it. Each sender's destinations are its
 /// own, except where a flow repeats an earlier one on purpose.
 #[must_use]
 pub fn flows(capture: &Capture, addresses: &Addresses) -> Vec<Flow> {
-    let mut plan = Planner { capture, flows: Vec::new(), used: BTreeSet::new(), port: FIRST_PORT };
+    let port = FIRST_PORT + u16::try_from(addresses.seed % PORT_SPREAD).unwrap_or(0);
+    let mut plan =
+        Planner { capture, flows: Vec::new(), used: BTreeSet::new(), port, seed: addresses.seed };
     for &family in &addresses.families {
         let own = addresses.pod.iter().copied().filter(|ip| Family::of(*ip) == family);
         let own: Vec<IpAddr> = own.collect();
@@ -61,6 +68,7 @@ struct Planner<'a> {
     flows: Vec<Flow>,
     used: BTreeSet<(Sender, Transport, SocketAddr)>,
     port: u16,
+    seed: u64,
 }
 
 impl Planner<'_> {
@@ -234,15 +242,20 @@ impl Planner<'_> {
 
     /// A documentation address (RFC 5737 TEST-NET-1, RFC 3849) not yet used with this port.
     fn documentation_address(&self, family: Family, transport: Transport, port: u16) -> IpAddr {
+        let moved =
+            |n: u64, range: u64| u8::try_from((self.seed / PORT_SPREAD + n) % range).unwrap_or(0);
         let address = |n: u8| match family {
-            Family::Ipv4 => IpAddr::from([192, 0, 2, n]),
-            Family::Ipv6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)]),
+            Family::Ipv4 => IpAddr::from([192, 0, 2, 1 + moved(u64::from(n), 254)]),
+            Family::Ipv6 => {
+                let run = u16::from(moved(0, 256)) << 8;
+                IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, run + 1 + u16::from(n)])
+            }
         };
         let free = |ip: &IpAddr| {
             let to = SocketAddr::new(*ip, port);
             [Sender::App, Sender::Proxy].iter().all(|s| !self.used.contains(&(*s, transport, to)))
         };
-        (1..=254).map(address).find(free).unwrap_or(address(255))
+        (0..254).map(address).find(free).unwrap_or(address(0))
     }
 
     /// A port that no declared rule names, each time another one.
@@ -308,6 +321,7 @@ mod tests {
             families: vec![Family::Ipv4, Family::Ipv6],
             pod: vec![IpAddr::from([10, 77, 0, 2]), "fd77::2".parse().expect("an address")],
             service: None,
+            seed: 0,
         }
     }
 

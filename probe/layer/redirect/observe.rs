@@ -36,17 +36,21 @@ pub async fn observe(
     patience: Duration,
 ) -> Seen {
     let vantage = vantage(capture, app, &pod.identity);
-    let flows = flows(capture, addresses);
+    let nonce = random();
+    let flows = flows(capture, &Addresses { seed: nonce, ..addresses.clone() });
     let (dummies, mut listeners) = open_dummies(capture, addresses, &vantage, pod);
     let passthrough_v6 = addresses.families.contains(&Family::Ipv6).then(has_passthrough_v6);
     let attended = attend(&flows, addresses, &vantage, &mut listeners);
     let obstacles: Vec<Option<String>> =
         flows.iter().map(|flow| obstacle(flow, &vantage, passthrough_v6, &dummies)).collect();
-    let arrivals = Arrivals::new(random(), flows.len(), capture.dns, patience);
+    let arrivals = Arrivals::new(nonce, flows.len(), capture.dns, patience);
     let serving = future::join_all(listeners.iter().map(|listener| serve(listener, &arrivals)));
     let outcomes = tokio::select! {
-        outcomes = run(&flows, &obstacles, &vantage, &arrivals) => outcomes,
+        // Listeners first: after a pause for want of CPU, what has arrived must be read before a
+        // sender looks at the clock.
+        biased;
         _ = serving => unreachable!("listeners are served for ever"),
+        outcomes = run(&flows, &obstacles, &vantage, &arrivals) => outcomes,
     };
     let flows = flows.into_iter().zip(outcomes).zip(attended);
     let flows = flows.map(|((flow, outcome), attended)| Observed { flow, outcome, attended });
