@@ -6,6 +6,8 @@ mod broken;
 mod command_line;
 /// Empty root directory, no /proc, a termination log: podprobe as a container.
 mod container;
+/// README, manual page, manifest and help against the program.
+mod documents;
 /// The world itself, without podprobe.
 mod harness;
 /// Rules as they should be: no false alarm.

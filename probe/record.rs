@@ -65,3 +65,23 @@ impl Recording {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Recording;
+
+    #[test]
+    fn a_recording_of_another_version_is_refused_by_name() {
+        let refused = Recording::parse(r#"{"recordingVersion": 7}"#);
+        assert!(refused.is_err_and(|problem| problem.contains("version 7")));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_text_never_panics(text in "\\PC*") {
+            prop_assert!(Recording::parse(&text).is_err());
+        }
+    }
+}

@@ -7,6 +7,8 @@ mod aggregate;
 mod flow;
 mod flows;
 mod judge;
+#[cfg(test)]
+mod judge_tests;
 mod observe;
 mod outcome;
 mod phrase;

@@ -1,0 +1,179 @@
+//! Literal outcomes in, findings out.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{
+    flow::{Flow, Promise, Proof, Sender, Transport},
+    judge::{Judged, judge},
+    outcome::{Dummy, Observed, Offender, Outcome, Seen},
+    vantage::{Play, Vantage},
+};
+use crate::{
+    finding::{Code, Severity},
+    pod::Family,
+    profile::ISTIO,
+};
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn hop() -> IpAddr {
+    IpAddr::from([10, 77, 0, 1])
+}
+
+fn flow(proof: Proof, sender: Sender, to: &str, promise: Promise) -> Flow {
+    let destination = address(to);
+    let family = Family::of(destination.ip());
+    let transport = Transport::Tcp;
+    Flow { proof, sender, family, transport, source: None, destination, promise, again: None }
+}
+
+fn outbound(to: &str, outcome: Outcome) -> Observed {
+    let flow = flow(Proof::Outbound, Sender::App, to, Promise::Captured(15001));
+    Observed { flow, outcome, attended: false }
+}
+
+fn inbound(to: &str, outcome: Outcome) -> Observed {
+    let flow = flow(Proof::Inbound, Sender::Proxy, to, Promise::Captured(15006));
+    Observed { flow, outcome, attended: true }
+}
+
+fn loops(to: &str, outcome: Outcome) -> Observed {
+    let flow = flow(Proof::Loop, Sender::Proxy, to, Promise::Untouched);
+    Observed { flow, outcome, attended: false }
+}
+
+fn arrived(port: u16, original: &str) -> Outcome {
+    Outcome::Arrived {
+        at: SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port),
+        original: Some(address(original)),
+        at_destination: false,
+        answered: None,
+    }
+}
+
+fn seen(flows: Vec<Observed>) -> Seen {
+    let vantage = Vantage { uid: 0, gid: 0, proxy: Play::Own, app: Play::Own };
+    Seen { vantage, passthrough_v6: None, dummies: Vec::new(), flows }
+}
+
+fn judged(flows: Vec<Observed>) -> Judged {
+    judge(&ISTIO.capture(), &[IpAddr::from([10, 77, 0, 2])], &seen(flows))
+}
+
+/// The codes of the failures, in the order of the report.
+fn failures(flows: Vec<Observed>) -> Vec<Code> {
+    let findings = judged(flows).findings.into_iter();
+    findings.filter(|f| f.severity == Severity::Fail).map(|f| f.code).collect()
+}
+
+const OUT: &str = "192.0.2.1:20001";
+const OUT6: &str = "[2001:db8::1]:20002";
+const IN: &str = "127.0.0.6:20003";
+
+#[test]
+fn a_connection_that_kept_its_destination_is_captured() {
+    let judged = judged(vec![outbound(OUT, arrived(15001, OUT))]);
+    assert_eq!(judged.proved.get(&Proof::Outbound), Some(&1));
+    assert_eq!(judged.findings[0].code, Code::RedirectHolds);
+}
+
+#[test]
+fn a_connection_that_lost_its_destination_is_not() {
+    let flows = vec![outbound(OUT, arrived(15001, "192.0.2.9:9"))];
+    assert_eq!(failures(flows), [Code::OriginalDestinationWrong]);
+}
+
+#[test]
+fn everything_escaped_is_no_redirection_at_all() {
+    let escaped = || Outcome::LeftThePod { hop: hop() };
+    let flows = vec![outbound(OUT, escaped()), outbound("192.0.2.1:80", escaped())];
+    let judged = judged(flows);
+    assert_eq!(judged.findings.len(), 1);
+    assert_eq!(judged.findings[0].code, Code::RedirectMissing);
+    assert!(judged.findings[0].reason.contains("10.77.0.1"), "{}", judged.findings[0].reason);
+}
+
+#[test]
+fn one_family_escaped_is_that_familys_failure() {
+    let flows =
+        vec![outbound(OUT, arrived(15001, OUT)), outbound(OUT6, Outcome::Silent { waited_ms: 25 })];
+    let judged = judged(flows);
+    assert_eq!(judged.findings[0].code, Code::RedirectFamilyMissing);
+    assert_eq!(judged.findings[0].family, Some(Family::Ipv6));
+}
+
+#[test]
+fn each_half_on_the_others_port_is_one_fact() {
+    let flows = vec![outbound(OUT, arrived(15006, OUT)), inbound(IN, arrived(15001, IN))];
+    assert_eq!(failures(flows), [Code::PortsSwapped]);
+}
+
+#[test]
+fn a_proxy_that_is_captured_like_an_application_is_not_the_rules_proxy() {
+    let at_destination = Outcome::Arrived {
+        at: address(IN),
+        original: Some(address(IN)),
+        at_destination: true,
+        answered: None,
+    };
+    let flows = vec![inbound(IN, at_destination), loops(OUT, arrived(15001, OUT))];
+    assert_eq!(failures(flows), [Code::IdentityMismatch]);
+}
+
+#[test]
+fn a_refusal_where_we_listen_is_a_rule_to_a_dead_port() {
+    let flows = vec![inbound(IN, Outcome::Refused { by: None })];
+    assert_eq!(failures(flows), [Code::CaptureRefused]);
+}
+
+#[test]
+fn a_refusal_by_the_node_is_an_escape() {
+    let by = Offender { address: hop(), icmp_type: 3, icmp_code: 13 };
+    let flows = vec![
+        outbound("192.0.2.2:20004", arrived(15001, "192.0.2.2:20004")),
+        outbound(OUT, Outcome::Refused { by: Some(by) }),
+    ];
+    assert_eq!(failures(flows), [Code::OutboundEscaped]);
+}
+
+#[test]
+fn the_proxys_egress_may_leave_or_vanish_but_not_come_back() {
+    let holds = |outcome| failures(vec![loops(OUT, outcome)]).is_empty();
+    assert!(holds(Outcome::LeftThePod { hop: hop() }));
+    assert!(holds(Outcome::Silent { waited_ms: 25 }));
+    assert!(!holds(arrived(15001, OUT)));
+}
+
+#[test]
+fn what_was_not_sent_is_neither_proved_nor_broken() {
+    let not_sent = || Outcome::NotSent { reason: "running as 65532".to_owned() };
+    let judged = judged(vec![inbound(IN, not_sent()), loops(OUT, not_sent())]);
+    assert!(judged.proved.is_empty());
+    assert!(judged.findings.iter().all(|finding| finding.severity != Severity::Ok));
+}
+
+#[test]
+fn a_probe_that_failed_for_its_own_reasons_leaves_its_proof_unclear() {
+    let failed =
+        Outcome::Failed { operation: "connect".into(), errno: "ENETUNREACH".into(), by: None };
+    let judged = judged(vec![outbound(OUT, failed)]);
+    assert!(judged.unclear.contains(&Proof::Outbound));
+    assert_eq!(judged.findings[0].code, Code::ProbeFailed);
+}
+
+#[test]
+fn a_taken_port_names_its_owner_and_is_no_redirect_failure() {
+    let mut seen = seen(Vec::new());
+    seen.dummies.push(Dummy {
+        port: 15001,
+        family: Family::Ipv4,
+        transport: Transport::Tcp,
+        error: Some("EADDRINUSE".to_owned()),
+        owner_uid: Some(1337),
+    });
+    let judged = judge(&ISTIO.capture(), &[], &seen);
+    assert_eq!(judged.findings[0].severity, Severity::Unknown);
+    assert!(judged.findings[0].reason.contains("uid 1337"), "{}", judged.findings[0].reason);
+}
