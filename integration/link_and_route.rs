@@ -125,3 +125,29 @@ fn blames_no_rule(run: &Output) {
         found.iter().any(|finding| finding["layer"] == "redirect" && finding["severity"] == "fail");
     assert!(!blamed, "{run}");
 }
+
+#[test]
+fn an_ipv6_address_that_somebody_else_has_is_no_reason_to_leave_ipv6_out() {
+    let pod = pod();
+    pod.node.sh("ip address add fd77::9/64 dev host nodad");
+    sh(DETECT);
+    sh("ip address del fd77::2/64 dev eth0; ip address add fd77::9/64 dev eth0");
+    let flags = ["gate", "--output", "json", "--deadline", "4s"];
+    let run = pod.run(Who::App, &flags).expect(10);
+    assert_eq!(run.cause(), "address-family-missing", "{run}");
+    assert!(run.stdout.contains("found another owner"), "{run}");
+}
+
+#[test]
+fn gate_waits_for_duplicate_address_detection() {
+    let pod = pod();
+    sh(DETECT);
+    sh("ip address del fd77::2/64 dev eth0; ip address add fd77::3/64 dev eth0");
+    pod.run(Who::App, &["check"]).expect(10);
+    let run = pod.run(Who::App, &["gate", "--output", "json"]).expect(0);
+    assert!(run.report()["families"].as_array().is_some_and(|f| f.len() == 2), "{run}");
+}
+
+/// The worlds do without duplicate address detection, to be ready at once.
+const DETECT: &str =
+    "sysctl -qw net.ipv6.conf.eth0.accept_dad=1 net.ipv6.conf.eth0.dad_transmits=1";

@@ -3,7 +3,7 @@
 use crate::{
     finding::{Code, Finding, Layer},
     plan::Plan,
-    pod::{Family, Pod},
+    pod::{Address, Dad, Family, Pod},
 };
 
 /// Fallback tunnel devices that the kernel puts into every network namespace (kernel
@@ -31,7 +31,8 @@ pub fn judge(plan: &Plan, pod: &Pod) -> Vec<Finding> {
         let reason = format!("look for a pod interface: there is only {}", names.join(", "));
         findings.push(Finding::new(Code::LinkNoPodInterface, "links", reason));
     }
-    findings.extend(plan.families.iter().flatten().filter_map(|f| without_address(*f, pod)));
+    let families = [Family::Ipv4, Family::Ipv6].into_iter();
+    findings.extend(families.filter_map(|family| without_address(family, plan, pod)));
     if findings.is_empty() {
         let own: Vec<String> = [Family::Ipv4, Family::Ipv6]
             .into_iter()
@@ -44,17 +45,25 @@ pub fn judge(plan: &Plan, pod: &Pod) -> Vec<Finding> {
     findings
 }
 
-/// A declared family without a usable global address.
-fn without_address(family: Family, pod: &Pod) -> Option<Finding> {
-    let blind = pod.addresses.seen().is_none();
-    if blind || !pod.global_addresses(family).is_empty() {
+/// A family without a usable global address, though it was declared, or though there is one that
+/// duplicate address detection holds back: to leave that family out would be a silent skip.
+fn without_address(family: Family, plan: &Plan, pod: &Pod) -> Option<Finding> {
+    let addresses = pod.addresses.seen()?;
+    if !pod.global_addresses(family).is_empty() {
         return None;
     }
-    let pending = pod.addresses.seen()?.iter().find(|a| family.holds(a.ip) && !a.dad.usable());
+    let declared = plan.families.as_ref().map(|families| families.contains(&family));
+    let held_back = |a: &&Address| family.holds(a.ip) && a.is_global() && !a.dad.usable();
+    let pending = addresses.iter().find(held_back);
+    if declared == Some(false) || (declared.is_none() && pending.is_none()) {
+        return None;
+    }
     let reason = match pending {
         Some(address) => format!(
-            "look for an {family} address: {} on {} is {:?} in duplicate address detection",
-            address.ip, address.link, address.dad
+            "look for an {family} address: duplicate address detection of {} on {} {}",
+            address.ip,
+            address.link,
+            if address.dad == Dad::Failed { "found another owner" } else { "is not over" }
         ),
         None => format!("look for an {family} address: no interface has a global one"),
     };

@@ -91,7 +91,7 @@ impl Dad {
 
 impl Address {
     /// Whether other hosts beyond the link can use the address.
-    pub(super) fn is_global(&self) -> bool {
+    pub(crate) fn is_global(&self) -> bool {
         let link_local = match self.ip {
             IpAddr::V4(ip) => ip.is_link_local(),
             IpAddr::V6(ip) => ip.is_unicast_link_local(),

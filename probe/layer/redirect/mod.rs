@@ -6,6 +6,8 @@
 mod aggregate;
 mod flow;
 mod flows;
+#[cfg(test)]
+mod flows_tests;
 mod judge;
 #[cfg(test)]
 mod judge_tests;

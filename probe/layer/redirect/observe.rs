@@ -123,7 +123,7 @@ pub(super) const NO_PASSTHROUGH: &str = "::6 is not on lo";
 /// A flow proves something only if everything that could accept it is ours. With one port taken,
 /// what must arrive at another can still be seen to arrive.
 fn blocked(flow: &Flow, dummies: &[Dummy]) -> Option<String> {
-    let failed = dummies.iter().find(|dummy| dummy.error.is_some())?;
+    let failed = dummies.iter().find(|d| d.error.is_some() && d.family == flow.family)?;
     let is_ours = |port: u16| {
         let mut at_port = dummies.iter().filter(|d| d.port == port && d.family == flow.family);
         at_port.all(|dummy| dummy.error.is_none())
