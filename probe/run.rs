@@ -87,7 +87,8 @@ impl Rounds {
                 return;
             }
             self.say(&report);
-            sleep(pause).await;
+            // The last look falls on the deadline, not after it.
+            sleep(pause.min(self.until_deadline())).await;
             pause = (pause * 2).min(LAST_PAUSE);
         }
     }
@@ -103,7 +104,12 @@ impl Rounds {
         plan.command != "gate"
             || self.recording.course.broke
             || needs_another_identity(report)
-            || self.started.elapsed() >= Duration::from_millis(plan.deadline_ms)
+            || self.until_deadline().is_zero()
+    }
+
+    fn until_deadline(&self) -> Duration {
+        let deadline = Duration::from_millis(self.recording.plan.deadline_ms);
+        deadline.saturating_sub(self.started.elapsed())
     }
 
     /// Says on stderr what is being waited for, once for each cause.

@@ -51,7 +51,7 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
         }
     }
     aggregate(&seen.flows, capture, &mut broken);
-    let mut findings = broken_promises(&broken);
+    let mut findings = broken_promises(capture, &broken);
     findings.extend(passthrough_missing(seen, &broken));
     findings.extend(listeners(&seen.dummies));
     findings.extend(blind_spots(seen, &verdicts));
@@ -68,25 +68,30 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     Judged { findings, proved, unclear }
 }
 
-/// One finding a code and family, its reason told by its first flow.
-fn broken_promises(broken: &[Broken]) -> Vec<Finding> {
-    let mut groups: BTreeMap<(Code, Family), Vec<&Observed>> = BTreeMap::new();
+/// One finding a code and family, its reason told by its first flow; where nothing at all is
+/// redirected, one for all families.
+fn broken_promises(capture: &Capture, broken: &[Broken]) -> Vec<Finding> {
+    let mut groups: BTreeMap<(Code, Option<Family>), Vec<&Observed>> = BTreeMap::new();
     for (observed, code) in broken {
-        groups.entry((*code, observed.flow.family)).or_default().push(observed);
+        let family = (*code != Code::RedirectMissing).then_some(observed.flow.family);
+        groups.entry((*code, family)).or_default().push(observed);
     }
-    groups.into_iter().map(|((code, family), flows)| broken_promise(code, family, &flows)).collect()
+    groups.into_iter().map(|((code, _), flows)| broken_promise(capture, code, &flows)).collect()
 }
 
-fn broken_promise(code: Code, family: Family, flows: &[&Observed]) -> Finding {
+fn broken_promise(capture: &Capture, code: Code, flows: &[&Observed]) -> Finding {
     let first = flows[0];
+    let families: BTreeSet<Family> = flows.iter().map(|o| o.flow.family).collect();
+    let families: Vec<Family> = families.into_iter().collect();
+    let told = format!("{}{}", phrase::common(code, &families, capture), phrase::broken(first));
     let reason = match flows.len() {
-        1 => phrase::broken(first),
-        2 => format!("{} (and 1 more flow)", phrase::broken(first)),
-        n => format!("{} (and {} more flows)", phrase::broken(first), n - 1),
+        1 => told,
+        2 => format!("{told} (and 1 more flow)"),
+        n => format!("{told} (and {} more flows)", n - 1),
     };
     let listed: Vec<Value> = flows.iter().take(LISTED).map(|o| phrase::evidence(o)).collect();
     Finding::new(code, phrase::subject(&first.flow), reason)
-        .of(Some(family))
+        .of((families.len() == 1).then_some(families[0]))
         .with("flows", listed)
         .with("count", flows.len())
 }

@@ -6,6 +6,7 @@ use super::{
     flow::{Flow, Promise, Sender},
     outcome::{Observed, Offender, Outcome},
 };
+use crate::{capture::Capture, finding::Code, pod::Family};
 
 /// What was done: "the application's TCP connection to 192.0.2.1:20001".
 pub(super) fn subject(flow: &Flow) -> String {
@@ -55,6 +56,22 @@ pub(super) fn broken(observed: &Observed) -> String {
             format!("{what} {became} instead of arriving at port {port}")
         }
         (Promise::Untouched, _) => format!("{what} must not be redirected, but {became}"),
+    }
+}
+
+/// What the flows of one code have in common: the beginning of the sentence.
+pub(super) fn common(code: Code, families: &[Family], capture: &Capture) -> String {
+    let names: Vec<String> = families.iter().map(ToString::to_string).collect();
+    let names = names.join(" and ");
+    let (uid, gid) = (capture.proxy_uid, capture.proxy_gid);
+    match code {
+        Code::RedirectMissing => format!("nothing in {names} is redirected: "),
+        Code::RedirectFamilyMissing => {
+            format!("nothing in {names} is redirected, the other family is: ")
+        }
+        Code::IdentityMismatch => format!("to the rules {uid}:{gid} is not the proxy: "),
+        Code::PortsSwapped => "inbound and outbound ports are swapped: ".to_owned(),
+        _ => String::new(),
     }
 }
 
