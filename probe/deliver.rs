@@ -121,11 +121,7 @@ pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
 
 fn deliver(recording: &Recording, output: &OutputArgs) -> ExitCode {
     let report = judge::judge(recording);
-    if let Some(path) = &output.record {
-        let recorded = serde_json::to_string_pretty(recording).unwrap_or_default();
-        write(path, &recorded);
-    }
-    hand_out(&report, output);
+    // First what the kubelet reads: stdout may be a pipe that nobody empties.
     let path = &output.termination_message;
     if path.as_os_str() != "none"
         && path.exists()
@@ -134,6 +130,11 @@ fn deliver(recording: &Recording, output: &OutputArgs) -> ExitCode {
     {
         complain(&format!("write the termination message to {}: {error}", path.display()));
     }
+    if let Some(path) = &output.record {
+        let recorded = serde_json::to_string_pretty(recording).unwrap_or_default();
+        write(path, &recorded);
+    }
+    hand_out(&report, output);
     if let Some(cause) = &report.cause
         && report.verdict != Verdict::Ok
     {

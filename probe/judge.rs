@@ -26,10 +26,10 @@ const EXIT_SIGNAL: i32 = 128;
 #[must_use]
 pub fn judge(recording: &Recording) -> Report {
     let Recording { plan, seen, course, .. } = recording;
-    let Judged { mut findings, proved, unclear } =
+    let Judged { mut findings, proved, unproved, unclear } =
         seen.as_ref().map(|s| look(plan, s)).unwrap_or_default();
     if seen.is_some() {
-        findings.extend(unmet(plan, &findings, &proved, &unclear));
+        findings.extend(unmet(plan, &findings, &proved, &(&unproved, &unclear)));
     }
     let cause = cause(&findings);
     let verdict = match &cause {
@@ -39,7 +39,7 @@ pub fn judge(recording: &Recording) -> Report {
         Some(_) => Verdict::Fail,
     };
     let exit_code = match (course.signal, plan.mode) {
-        (Some(signal), _) => u8::try_from(EXIT_SIGNAL + signal).unwrap_or(u8::MAX),
+        (Some(signal), _) => u8::try_from(EXIT_SIGNAL.saturating_add(signal)).unwrap_or(u8::MAX),
         (None, Mode::Warn | Mode::Off) => 0,
         (None, Mode::Enforce) => match (verdict, &cause) {
             (Verdict::Ok, _) | (_, None) => 0,
@@ -108,7 +108,7 @@ fn unmet(
     plan: &Plan,
     findings: &[Finding],
     proved: &BTreeMap<Proof, usize>,
-    unclear: &BTreeSet<Proof>,
+    (unproved, unclear): &(&BTreeSet<Proof>, &BTreeSet<Proof>),
 ) -> Option<Finding> {
     if !plan.asks(Layer::Redirect) || findings.iter().any(|f| f.severity == Severity::Fail) {
         return None;
@@ -118,9 +118,10 @@ fn unmet(
         .filter(|f| f.severity == Severity::Unknown && f.layer == Layer::Redirect)
         .min_by_key(|f| f.code != Code::ListenerPortTaken);
     let why = unknown.map_or("nothing was observed", |f| &f.reason);
-    let wanted: BTreeSet<Proof> = plan.require.iter().chain(unclear).copied().collect();
-    let missing: Vec<&str> =
-        wanted.iter().filter(|p| !proved.contains_key(p)).map(|p| p.name()).collect();
+    let lacks = |p: &&Proof| !proved.contains_key(p) || unproved.contains(p);
+    let required = plan.require.iter().filter(lacks);
+    let missing: BTreeSet<&str> = required.chain(*unclear).map(|proof| proof.name()).collect();
+    let missing: Vec<&str> = missing.into_iter().collect();
     let reason = if !missing.is_empty() {
         format!("prove {}: {why}", missing.join(", "))
     } else if proved.is_empty() {

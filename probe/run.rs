@@ -87,8 +87,7 @@ impl Rounds {
                 return;
             }
             self.say(&report);
-            // The last look falls on the deadline, not after it.
-            sleep(pause.min(self.until_deadline())).await;
+            sleep(pause.min(self.until_it_matters())).await;
             pause = (pause * 2).min(LAST_PAUSE);
         }
     }
@@ -105,6 +104,15 @@ impl Rounds {
             || self.recording.course.broke
             || needs_another_identity(report)
             || self.until_deadline().is_zero()
+    }
+
+    /// The last look falls on the deadline, or on the end of `--stable-for`, and not after it.
+    fn until_it_matters(&self) -> Duration {
+        let stable_for = Duration::from_millis(self.recording.plan.stable_for_ms);
+        match self.held_since {
+            Some(since) => stable_for.saturating_sub(since.elapsed()),
+            None => self.until_deadline(),
+        }
     }
 
     fn until_deadline(&self) -> Duration {

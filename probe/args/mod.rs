@@ -200,6 +200,11 @@ impl LookArgs {
         if layers.is_empty() {
             return Err("--only and --skip leave no layer to look at".to_owned());
         }
+        if !self.require.0.is_empty() && !layers.contains(&Layer::Redirect) {
+            return Err(
+                "--require names proofs of the redirect layer, which is left out".to_owned()
+            );
+        }
         Ok(Plan {
             command: command.to_owned(),
             mesh: self

@@ -59,11 +59,13 @@ pub struct PromiseArgs {
     #[arg(long, env = "PODPROBE_DNS_CAPTURE", value_name = "BOOL", action = clap::ArgAction::Set)]
     dns_capture: Option<bool>,
 
-    /// Inbound ports that are captured; default: *.
+    /// Inbound ports that are captured; default: *. Kept for the report: these rules act on traffic
+    /// from outside, which is not observable here.
     #[arg(long, env = "PODPROBE_INCLUDE_INBOUND_PORTS", value_name = "PORT,…", value_parser = values::ports)]
     include_inbound_ports: Option<Ports>,
 
-    /// Inbound ports that are not captured, besides the mesh's own.
+    /// Inbound ports that are not captured, besides the mesh's own; no probe uses them. These rules
+    /// act on traffic from outside, which is not observable here.
     #[arg(long, env = "PODPROBE_EXCLUDE_INBOUND_PORTS", value_name = "PORT,…")]
     exclude_inbound_ports: Option<PortList>,
 

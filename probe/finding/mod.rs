@@ -66,7 +66,7 @@ impl Layer {
         }
     }
 
-    /// The exit code when the root cause lies in this layer (DESIGN.md §4).
+    /// The exit code when the root cause lies in this layer.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {

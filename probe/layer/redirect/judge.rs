@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     aggregate::{Broken, aggregate},
-    flow::{Proof, Sender},
+    flow::{Flow, Proof, Sender},
     outcome::{Dummy, Observed, Outcome, Seen},
     phrase,
     vantage::Play,
@@ -31,6 +31,8 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// How many flows hold, by what they prove.
     pub proved: BTreeMap<Proof, usize>,
+    /// Proofs that lack in a family all they consist of there.
+    pub unproved: BTreeSet<Proof>,
     /// What was tried, but nothing could be told of: probes of this identity that failed.
     pub unclear: BTreeSet<Proof>,
 }
@@ -59,13 +61,25 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     if intact && !proved.is_empty() {
         findings.push(holds(&proved));
     }
+    let (unproved, unclear) = lacking(&verdicts);
+    Judged { findings, proved, unproved, unclear }
+}
+
+/// What is not proved in some family, and what some kind of probe could tell nothing of. One
+/// family, sender or transport does not speak for another.
+fn lacking(verdicts: &[(&Observed, Verdict)]) -> (BTreeSet<Proof>, BTreeSet<Proof>) {
+    let kind = |f: &Flow| (f.proof, f.family, f.sender, f.transport);
+    let held = || verdicts.iter().filter(|(_, v)| *v == Verdict::Holds).map(|(o, _)| &o.flow);
+    let in_family: BTreeSet<_> = held().map(|f| (f.proof, f.family)).collect();
+    let of_kind: BTreeSet<_> = held().map(kind).collect();
+    let all = verdicts.iter().map(|(observed, _)| &observed.flow);
+    let unproved = all.filter(|f| !in_family.contains(&(f.proof, f.family))).map(|f| f.proof);
     let unclear = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))
-        .map(|(observed, _)| observed.flow.proof)
-        .filter(|proof| !proved.contains_key(proof))
-        .collect();
-    Judged { findings, proved, unclear }
+        .filter(|(observed, _)| !of_kind.contains(&kind(&observed.flow)))
+        .map(|(observed, _)| observed.flow.proof);
+    (unproved.collect(), unclear.collect())
 }
 
 /// One finding a code and family, its reason told by its first flow; where nothing at all is

@@ -177,3 +177,20 @@ fn a_taken_port_names_its_owner_and_is_no_redirect_failure() {
     assert_eq!(judged.findings[0].severity, Severity::Unknown);
     assert!(judged.findings[0].reason.contains("uid 1337"), "{}", judged.findings[0].reason);
 }
+
+#[test]
+fn one_family_does_not_prove_the_other() {
+    let not_sent = Outcome::NotSent { reason: "port 15001 is not ours to listen on".to_owned() };
+    let judged = judged(vec![outbound(OUT, arrived(15001, OUT)), outbound(OUT6, not_sent)]);
+    assert!(judged.proved.contains_key(&Proof::Outbound));
+    assert!(judged.unproved.contains(&Proof::Outbound));
+}
+
+#[test]
+fn a_server_that_ignores_our_datagram_is_no_dropped_packet() {
+    let mut observed = loops("127.0.0.1:53", Outcome::Silent { waited_ms: 25 });
+    observed.flow.transport = Transport::Udp;
+    assert!(failures(vec![observed.clone()]).is_empty());
+    observed.flow.transport = Transport::Tcp;
+    assert_eq!(failures(vec![observed]), [Code::CaptureDropped]);
+}

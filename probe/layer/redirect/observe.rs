@@ -27,7 +27,7 @@ use crate::{
 const IN_FLIGHT: usize = 128;
 
 /// Opens the dummy listeners, sends every flow that this identity can send, and tells what
-/// happened. Takes tens of milliseconds at most where nothing answers.
+/// happened. Takes the patience where nothing answers, up to a second more where a stranger does.
 pub async fn observe(
     capture: &Capture,
     app: Option<(u32, u32)>,
@@ -39,7 +39,8 @@ pub async fn observe(
     let nonce = random();
     let flows = flows(capture, &Addresses { seed: nonce, ..addresses.clone() });
     let (dummies, mut listeners) = open_dummies(capture, addresses, &vantage, pod);
-    let passthrough_v6 = addresses.families.contains(&Family::Ipv6).then(has_passthrough_v6);
+    let passthrough_v6 =
+        addresses.families.contains(&Family::Ipv6).then(has_passthrough_v6).flatten();
     let attended = attend(&flows, addresses, &vantage, &mut listeners);
     let obstacles: Vec<Option<String>> =
         flows.iter().map(|flow| obstacle(flow, &vantage, passthrough_v6, &dummies)).collect();
@@ -94,9 +95,13 @@ async fn run(
     sent.into_iter().flatten().map(|sent| sent.outcome).collect()
 }
 
-/// Whether `::6` is on lo: only then can a socket be bound to it.
-fn has_passthrough_v6() -> bool {
-    listen::udp(SocketAddr::new(PASSTHROUGH_V6, 0)).is_ok()
+/// Whether `::6` is on lo: only then can a socket be bound to it. Any other error tells nothing.
+fn has_passthrough_v6() -> Option<bool> {
+    match listen::udp(SocketAddr::new(PASSTHROUGH_V6, 0)) {
+        Ok(_) => Some(true),
+        Err(error) if errno_name(&error) == "EADDRNOTAVAIL" => Some(false),
+        Err(_) => None,
+    }
 }
 
 /// Why a flow cannot be sent, if so.

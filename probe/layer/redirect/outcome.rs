@@ -24,8 +24,8 @@ impl Offender {
     #[must_use]
     pub fn is_time_exceeded(&self) -> bool {
         match self.address {
-            IpAddr::V4(_) => self.icmp_type == 11,
-            IpAddr::V6(_) => self.icmp_type == 3,
+            IpAddr::V4(_) => self.icmp_type == 11 && self.icmp_code == 0,
+            IpAddr::V6(_) => self.icmp_type == 3 && self.icmp_code == 0,
         }
     }
 }
@@ -110,7 +110,7 @@ pub struct Dummy {
 pub struct Seen {
     /// Who podprobe could be.
     pub vantage: Vantage,
-    /// Whether `::6` is on lo; absent where IPv6 is not tested.
+    /// Whether `::6` is on lo; absent where IPv6 is not tested, or where that could not be told.
     pub passthrough_v6: Option<bool>,
     /// The dummy listeners.
     pub dummies: Vec<Dummy>,

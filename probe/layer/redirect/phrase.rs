@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{capture::Capture, finding::Code, pod::Family};
 
-/// What was done: "the application's TCP connection to 192.0.2.1:20001".
+/// What was done: "application TCP to 192.0.2.1:20001".
 pub(super) fn subject(flow: &Flow) -> String {
     let who = match flow.sender {
         Sender::Proxy => "proxy",

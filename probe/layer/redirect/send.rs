@@ -105,9 +105,10 @@ async fn udp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> 
     let outcome = tokio::select! {
         biased;
         Some(outcome) = arrival(index, arrivals, arrivals.patience) => outcome,
-        Err(error) = socket.recv(&mut answer) => {
-            failure("send", &error, error_queue::offender(&socket))
-        }
+        received = socket.recv(&mut answer) => match received {
+            Err(error) => failure("send", &error, error_queue::offender(&socket)),
+            Ok(_) => Outcome::AcceptedElsewhere,
+        },
         () = tokio::time::sleep(arrivals.patience) => Outcome::Silent { waited_ms: millis(arrivals.patience) },
     };
     let outcome = with_answer(outcome, &socket, arrivals).await;

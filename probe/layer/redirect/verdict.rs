@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    flow::{Flow, Promise, Proof, Sender},
+    flow::{Flow, Promise, Proof, Sender, Transport},
     observe::NO_PASSTHROUGH,
     outcome::{Observed, Offender, Outcome},
 };
@@ -67,10 +67,10 @@ fn arrived(
     proxy_answers: bool,
 ) -> Verdict {
     match flow.transport {
-        super::Transport::Tcp if original == Some(flow.destination) => Holds,
-        super::Transport::Tcp => Broken(Code::OriginalDestinationWrong),
-        super::Transport::Udp if answered == Some(!proxy_answers) => Broken(Code::DnsZoneMissing),
-        super::Transport::Udp => Holds,
+        Transport::Tcp if original == Some(flow.destination) => Holds,
+        Transport::Tcp => Broken(Code::OriginalDestinationWrong),
+        Transport::Udp if answered == Some(!proxy_answers) => Broken(Code::DnsZoneMissing),
+        Transport::Udp => Holds,
     }
 }
 
@@ -80,6 +80,12 @@ fn untouched_inside(observed: &Observed) -> Verdict {
             Holds
         }
         Outcome::Arrived { .. } => Broken(taken(&observed.flow)),
+        // Some other server at this port may well keep silent to a stranger's datagram.
+        Outcome::Silent { .. }
+            if !observed.attended && observed.flow.transport == Transport::Udp =>
+        {
+            Blind(Code::NotObservable)
+        }
         Outcome::Silent { .. } => Broken(Code::CaptureDropped),
         // Where we could not listen, the kernel's own refusal is what an untouched packet meets.
         Outcome::Refused { .. } | Outcome::AcceptedElsewhere if !observed.attended => Holds,
