@@ -116,3 +116,12 @@ fn interrupted(pod: &Pod, signal: Signal) -> crate::world::Output {
     gate.signal(signal);
     gate.wait()
 }
+
+#[test]
+fn stable_for_beyond_the_deadline_still_pauses_between_looks() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let flags = ["gate", "--output", "json", "--deadline", "0s", "--stable-for", "1s"];
+    let run = pod.run(Who::App, &flags).expect(0);
+    let attempts = run.report()["attempts"].as_u64().unwrap();
+    assert!((2..20).contains(&attempts), "{run}");
+}

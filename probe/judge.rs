@@ -110,13 +110,17 @@ fn unmet(
     proved: &BTreeMap<Proof, usize>,
     (unproved, unclear): &(&BTreeSet<Proof>, &BTreeSet<Proof>),
 ) -> Option<Finding> {
-    if !plan.asks(Layer::Redirect) || findings.iter().any(|f| f.severity == Severity::Fail) {
+    if findings.iter().any(|f| f.severity == Severity::Fail) {
         return None;
     }
+    let redirect = plan.asks(Layer::Redirect);
     let unknown = findings
         .iter()
-        .filter(|f| f.severity == Severity::Unknown && f.layer == Layer::Redirect)
+        .filter(|f| f.severity == Severity::Unknown && (f.layer == Layer::Redirect || !redirect))
         .min_by_key(|f| f.code != Code::ListenerPortTaken);
+    if !redirect && unknown.is_none() {
+        return None;
+    }
     let why = unknown.map_or("nothing was observed", |f| &f.reason);
     let lacks = |p: &&Proof| !proved.contains_key(p) || unproved.contains(p);
     let required = plan.require.iter().filter(lacks);
@@ -124,6 +128,8 @@ fn unmet(
     let missing: Vec<&str> = missing.into_iter().collect();
     let reason = if !missing.is_empty() {
         format!("prove {}: {why}", missing.join(", "))
+    } else if !redirect {
+        format!("look at what was asked for: {why}")
     } else if proved.is_empty() {
         format!("prove anything about redirection: {why}")
     } else {

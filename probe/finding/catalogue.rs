@@ -255,7 +255,7 @@ impl Code {
             Code::TrafficDiverted => row(
                 Fail,
                 Redirect,
-                "traffic that must be left alone never reached its destination",
+                "traffic was taken to an unknown listener, or to nowhere",
                 "A foreign rule takes it elsewhere: to a port that podprobe does not know, or to nowhere.",
                 "list the pod's nat rules for one that the mesh did not write",
                 "podprobe listens at the destination itself, so a refusal there is not \"nothing listens\".",

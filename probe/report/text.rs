@@ -45,6 +45,9 @@ fn passed(report: &Report) -> String {
     if !unseen.is_empty() {
         let _ = write!(text, "; unknown here: {}", unseen.join(", "));
     }
+    for warning in report.findings.iter().filter(|f| f.severity == Severity::Warn) {
+        let _ = write!(text, "; warning: {}", warning.code);
+    }
     text
 }
 

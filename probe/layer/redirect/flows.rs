@@ -258,15 +258,16 @@ impl Planner<'_> {
         (0..254).map(address).find(free).unwrap_or(address(0))
     }
 
-    /// A port that no declared rule names, each time another one.
+    /// A port that no declared rule names, each time another one while there are any.
     fn free_port(&mut self) -> u16 {
-        loop {
+        for _ in FIRST_PORT..u16::MAX {
             let port = self.port;
-            self.port += 1;
+            self.port = port.checked_add(1).unwrap_or(FIRST_PORT);
             if !self.capture.is_special(port) && !COMMON_PORTS.contains(&port) {
                 return port;
             }
         }
+        FIRST_PORT
     }
 }
 
