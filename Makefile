@@ -51,6 +51,13 @@ test: tools ## Run every test; needs root, sudo or user namespaces
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then run="nextest run"; else run=test; fi; \
 	$(RUNNER_VARIABLE)=.ci/as-root $(CARGO) $$run --no-fail-fast $(LOCKED)
 
+# SWEEP=part-of-a-name takes some mutants alone; the table is left in tmp/sweep.txt of the build's directory.
+.PHONY: sweep
+sweep: tools ## Break every rule in turn and count what is noticed
+	@.ci/as-root true
+	@SWEEP="$(or $(SWEEP),all)" $(RUNNER_VARIABLE)=.ci/as-root $(CARGO) test $(LOCKED) --test integration \
+	    sweep::every_mutant -- --ignored --nocapture
+
 .PHONY: lint
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check

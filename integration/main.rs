@@ -4,10 +4,16 @@
 mod broken;
 /// Exit codes, environment, streams, recordings: what other programs rely on.
 mod command_line;
+/// Flags, environment and configuration file.
+mod config;
 /// Empty root directory, no /proc, a termination log: podprobe as a container.
 mod container;
+/// `--mesh auto`: which mesh it is, and what says so.
+mod detect;
 /// README, manual page, manifest and help against the program.
 mod documents;
+/// Other validators' command lines, outputs and exit codes.
+mod dropin;
 /// The world itself, without podprobe.
 mod harness;
 /// Rules as they should be: no false alarm.
@@ -16,9 +22,13 @@ mod intact;
 mod leak;
 /// What is broken below the rules: links, addresses, routes.
 mod link_and_route;
+/// Beside a proxy that already runs.
+mod live;
+/// Every mesh's own rules, intact and broken.
+mod meshes;
 /// Ports that somebody else listens on.
 mod occupied;
-/// Every single rule deleted in turn.
+/// Rules broken one at a time, and what flows say of each.
 mod sweep;
 /// Time: rules that come late, signals, deadlines.
 mod waiting;

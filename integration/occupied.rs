@@ -6,23 +6,35 @@ use crate::world::{Backend, Output, Pod, Rules, Who, World, as_owner};
 
 /// Envoy's uid in a sidecar.
 const ENVOY: u32 = 1337;
+/// Somebody whose ports these are not.
+const STRANGER: u32 = 4711;
 
 #[test]
-fn a_running_proxy_is_no_redirect_failure() {
+fn a_stranger_on_both_ports_is_no_redirect_failure() {
     let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
-    let _envoy = listening(ENVOY, &[15001, 15006]);
+    let _stranger = listening(STRANGER, &[15001, 15006]);
     for who in Who::ALL {
         let run = pod.run(who, &["check", "--output", "json"]);
         assert_eq!(run.code, 5, "nothing can be proved: {who:?}: {run}");
         assert!(run.codes("fail").is_empty(), "{who:?}: {run}");
+        names_owner(&run, STRANGER);
+    }
+}
+
+#[test]
+fn a_proxy_that_must_not_be_left_alone_is_in_the_way() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let _envoy = listening(ENVOY, &[15001, 15006]);
+    for who in Who::ALL {
+        let run = pod.run(who, &["check", "--listeners", "bind", "--output", "json"]).expect(5);
         names_owner(&run, ENVOY);
     }
 }
 
 #[test]
-fn the_gate_neither_waits_forever_nor_passes_beside_a_running_proxy() {
+fn the_gate_neither_waits_forever_nor_passes_beside_a_stranger() {
     let pod = Pod::with(World::DUAL, Backend::Nft, &Rules::istio());
-    let _envoy = listening(ENVOY, &[15001, 15006]);
+    let _stranger = listening(STRANGER, &[15001, 15006]);
     for who in Who::ALL {
         pod.run(who, &["gate", "--deadline", "500ms"]).expect(5);
     }
@@ -53,11 +65,11 @@ fn a_taken_inbound_port_leaves_the_outbound_proof_to_the_application() {
 fn a_taken_port_never_turns_into_a_redirect_failure_without_rules() {
     // Without rules the connections leave the pod whoever listens inside: that is a proof.
     let pod = World::DUAL.start();
-    let _envoy = listening(ENVOY, &[15001, 15006]);
+    let _stranger = listening(STRANGER, &[15001, 15006]);
     for who in Who::ALL {
         let run = pod.run(who, &["check", "--output", "json"]);
         assert!(matches!(run.code, 5 | 30), "{who:?}: {run}");
-        names_owner(&run, ENVOY);
+        names_owner(&run, STRANGER);
     }
 }
 
@@ -75,13 +87,12 @@ fn a_taken_dns_port_is_named() {
 fn the_running_proxy_keeps_its_connections() {
     let pod = Pod::with(World::V4, Backend::IptablesNft, &Rules::istio());
     let envoy = listening(ENVOY, &[15001]);
-    for who in [Who::App, Who::Ids(ENVOY, ENVOY)] {
-        pod.run(who, &["check"]);
-    }
+    pod.run(Who::App, &["check"]);
     // Its own connection must reach it, also after podprobe was there.
     let dialled = TcpStream::connect("192.0.2.1:80").expect("captured");
-    let (_, from) = envoy[0].accept().expect("accept");
-    assert_eq!(from.port(), dialled.local_addr().expect("an address").port());
+    let ours = dialled.local_addr().expect("an address").port();
+    let accept = || envoy[0].accept().expect("accept").1.port();
+    assert!((0..64).any(|_| accept() == ours), "the connection went elsewhere");
 }
 
 /// Listeners on the unspecified addresses, both families in one socket, owned by this uid.

@@ -12,12 +12,13 @@ use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    finding::Code,
     judge,
     layer::redirect::{Flow, Promise, flows},
     plan::{Mode, Plan},
     pod,
     record::Recording,
-    report::{Report, Verdict, json, termination, text},
+    report::{Report, Verdict, json, progress, termination, text},
     run,
 };
 
@@ -106,10 +107,8 @@ pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
         print("off: nothing was looked at\n");
         return ExitCode::SUCCESS;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime
-        .map_err(|error| format!("start the runtime: {error}"))
-        .and_then(|runtime| runtime.block_on(run::run(plan)));
+    let ended = observe(plan, say());
+    progress::clear();
     match ended {
         Ok(recording) => deliver(&recording, output),
         Err(problem) => {
@@ -119,17 +118,34 @@ pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
     }
 }
 
+/// Runs a plan to its end on a runtime of its own; `waiting` is told each look after which another
+/// one follows.
+///
+/// # Errors
+/// One sentence when the runtime or its signal handlers cannot be started.
+pub fn observe(plan: Plan, waiting: impl FnMut(&Report)) -> Result<Recording, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"))?;
+    runtime.block_on(run::run(plan, waiting))
+}
+
+/// Says on stderr what is being waited for, once for each cause.
+fn say() -> impl FnMut(&Report) {
+    let mut last_said: Option<Code> = None;
+    move |report| {
+        let Some(cause) = &report.cause else { return };
+        progress::show(report.elapsed_ms, cause);
+        if last_said != Some(cause.code) {
+            tracing::info!("waiting: {}: {}", cause.code, cause.reason);
+            last_said = Some(cause.code);
+        }
+    }
+}
+
 fn deliver(recording: &Recording, output: &OutputArgs) -> ExitCode {
     let report = judge::judge(recording);
     // First what the kubelet reads: stdout may be a pipe that nobody empties.
-    let path = &output.termination_message;
-    if path.as_os_str() != "none"
-        && path.exists()
-        && let Some(message) = termination::message(&report)
-        && let Err(error) = termination::write(path, &message)
-    {
-        complain(&format!("write the termination message to {}: {error}", path.display()));
-    }
+    leave_message(&report, &output.termination_message);
     if let Some(path) = &output.record {
         let recorded = serde_json::to_string_pretty(recording).unwrap_or_default();
         write(path, &recorded);
@@ -141,6 +157,17 @@ fn deliver(recording: &Recording, output: &OutputArgs) -> ExitCode {
         tracing::error!("{}: {}", cause.code, cause.reason);
     }
     ExitCode::from(report.exit_code)
+}
+
+/// Writes the termination message of a run that did not pass, if there is a file for it.
+pub fn leave_message(report: &Report, path: &Path) {
+    if path.as_os_str() != "none"
+        && path.exists()
+        && let Some(message) = termination::message(report)
+        && let Err(error) = termination::write(path, &message)
+    {
+        complain(&format!("write the termination message to {}: {error}", path.display()));
+    }
 }
 
 fn hand_out(report: &Report, output: &OutputArgs) {
@@ -176,14 +203,14 @@ pub fn replay(file: &Path, output: &OutputArgs) -> ExitCode {
 /// Prints the pod snapshot.
 #[must_use]
 pub fn show_pod(plan: &Plan) -> ExitCode {
-    print(&pod::show::show(&pod::snapshot(&plan.capture.listen_ports())));
+    print(&pod::show::show(&pod::snapshot(&plan.watched_ports())));
     ExitCode::SUCCESS
 }
 
 /// Prints what would be sent.
 #[must_use]
 pub fn print_plan(plan: &Plan) -> ExitCode {
-    let pod = pod::snapshot(&plan.capture.listen_ports());
+    let pod = pod::snapshot(&plan.watched_ports());
     let lines = flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned).collect::<String>();
     print(&lines);
     ExitCode::SUCCESS
@@ -193,6 +220,8 @@ fn planned(flow: &Flow) -> String {
     let sender = format!("{:?}", flow.sender).to_lowercase();
     let promise = match flow.promise {
         Promise::Captured(port) => format!("captured on {port}"),
+        Promise::Transparent(port) => format!("handed to {port}"),
+        Promise::Elsewhere => "captured".to_owned(),
         Promise::Untouched => "untouched".to_owned(),
     };
     let source = flow.source.map(|ip| format!(" from {ip}")).unwrap_or_default();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cause::cause,
+    detect::Detected,
     finding::{Code, Finding, Layer, Severity},
     layer::{
         link,
@@ -80,13 +81,35 @@ fn redirect_seen(seen: Option<&Seen>) -> bool {
 
 fn look(plan: &Plan, seen: &Seen) -> Judged {
     let mut judged = Judged { findings: before_redirect(plan, seen), ..Judged::default() };
+    judged.findings.extend(which_mesh(plan, seen));
     if let Some(redirect_seen) = &seen.redirect {
-        let own = plan.addresses(&seen.pod).pod;
-        let redirect = redirect::judge(&plan.capture, &own, redirect_seen);
+        let addresses = plan.addresses(&seen.pod);
+        let mut redirect = redirect::judge(&plan.capture, &addresses.pod, redirect_seen);
+        if let Some(wanted) = plan.capture.marked_route {
+            let missing = redirect::judge_marked_route(wanted, &addresses.families, &seen.pod);
+            if missing.iter().any(|finding| finding.severity == Severity::Fail) {
+                redirect.findings.retain(|finding| finding.code != Code::RedirectHolds);
+            }
+            redirect.findings.extend(missing);
+        }
         judged.findings.extend(redirect.findings);
         judged = Judged { findings: judged.findings, ..redirect };
     }
     judged
+}
+
+/// What was decided where no mesh was declared.
+fn which_mesh(plan: &Plan, seen: &Seen) -> Option<Finding> {
+    if let Some(Detected { mesh, because }) = &plan.detected {
+        let reason = format!("this is {mesh}: {because}");
+        return Some(Finding::new(Code::MeshDetected, mesh, reason));
+    }
+    let uid = seen.pod.identity.uid;
+    let reason = format!(
+        "tell which mesh this is: no annotation, policy rule, listener, and nothing that uid {uid} sends shows one"
+    );
+    let undecided = !plan.candidates.is_empty() && seen.survey.is_some();
+    undecided.then(|| Finding::new(Code::MeshNotDetected, "mesh", reason))
 }
 
 /// The findings of the layers that redirection stands on.

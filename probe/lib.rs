@@ -6,7 +6,10 @@
 pub mod args;
 pub mod capture;
 pub mod cause;
+pub mod config;
 pub mod deliver;
+pub mod detect;
+pub mod dropin;
 pub mod finding;
 pub mod judge;
 pub mod layer;

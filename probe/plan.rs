@@ -1,11 +1,13 @@
 //! Plan: what was asked, resolved. Nothing is looked at yet.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     capture::Capture,
+    detect::{Candidate, Detected},
     finding::Layer,
     layer::redirect::{Addresses, Proof},
     pod::{Family, Pod},
@@ -23,26 +25,50 @@ pub enum Mode {
     Off,
 }
 
+/// Whether to listen on the capture ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listeners {
+    /// Unless the proxy already does.
+    Auto,
+    /// Always.
+    Bind,
+    /// Never: a running proxy keeps its ports, and the kernel is asked who took each connection.
+    Live,
+}
+
 /// What was asked for; everything that judging needs besides what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// `gate` or `check`.
+    /// The command as typed: `gate`, `check`, `istio-iptables`, …
     pub command: String,
+    /// Look again until everything holds or the deadline passes; else look once.
+    pub waits: bool,
     /// The profile's name.
     pub mesh: String,
     /// The promise.
     pub capture: Capture,
+    /// The meshes to choose from, where none was declared; empty once it is decided.
+    pub candidates: Vec<Candidate>,
+    /// What was decided, and why.
+    pub detected: Option<Detected>,
+    /// The downward API's file of the pod's annotations, for that decision.
+    pub annotations: PathBuf,
     /// The declared families; absent: those of the pod's global addresses.
     pub families: Option<Vec<Family>>,
-    /// The API server's service address, which the kubelet gives to every pod.
-    pub service: Option<IpAddr>,
+    /// The API server's service, which the kubelet names to every pod.
+    pub service: Option<SocketAddr>,
+    /// The cluster's service ranges, where they were declared.
+    pub service_cidrs: Vec<IpNet>,
     /// Who the application is, where podprobe may choose.
     pub app: Option<(u32, u32)>,
     /// The layers to look at, in causal order.
     pub layers: Vec<Layer>,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
+    /// Whether to listen on the capture ports.
+    pub listeners: Listeners,
     /// Whether a broken promise blocks the pod.
     pub mode: Mode,
     /// The exit code for a redirect failure.
@@ -56,6 +82,32 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan that looks once at everything, with the defaults of `podprobe check`.
+    #[must_use]
+    pub fn new(command: &str, mesh: &str, capture: Capture) -> Plan {
+        Plan {
+            command: command.to_owned(),
+            waits: false,
+            mesh: mesh.to_owned(),
+            capture,
+            candidates: Vec::new(),
+            detected: None,
+            annotations: PathBuf::from("/etc/podinfo/annotations"),
+            families: None,
+            service: service(),
+            service_cidrs: Vec::new(),
+            app: None,
+            layers: Layer::ALL.to_vec(),
+            require: Vec::new(),
+            listeners: Listeners::Auto,
+            mode: Mode::Enforce,
+            redirect_exit_code: Layer::Redirect.exit_code(),
+            deadline_ms: 30_000,
+            timeout_ms: 25,
+            stable_for_ms: 0,
+        }
+    }
+
     /// How long a packet may stay unanswered.
     #[must_use]
     pub fn timeout(&self) -> Duration {
@@ -75,7 +127,32 @@ impl Plan {
             None => both.into_iter().filter(|family| !of(family).is_empty()).collect(),
         };
         let pod = families.iter().flat_map(of).collect();
-        Addresses { families, pod, service: self.service, seed: 0 }
+        Addresses {
+            families,
+            pod,
+            service: self.service,
+            service_cidrs: self.service_cidrs.clone(),
+            ..Addresses::default()
+        }
+    }
+
+    /// The ports whose listeners matter.
+    #[must_use]
+    pub fn watched_ports(&self) -> Vec<u16> {
+        let all = self.candidates.iter().map(|candidate| &candidate.capture);
+        let ports = all.chain([&self.capture]).flat_map(Capture::listen_ports);
+        ports.collect::<BTreeSet<u16>>().into_iter().collect()
+    }
+
+    /// Takes the decided mesh's promise for the plan's.
+    pub fn decide(&mut self, detected: Detected) {
+        let chosen = self.candidates.iter().find(|candidate| candidate.mesh == detected.mesh);
+        if let Some(chosen) = chosen {
+            self.capture = chosen.capture.clone();
+            self.mesh.clone_from(&chosen.mesh);
+            self.candidates.clear();
+            self.detected = Some(detected);
+        }
     }
 
     /// Whether a layer was asked for.
@@ -83,4 +160,13 @@ impl Plan {
     pub fn asks(&self, layer: Layer) -> bool {
         self.layers.contains(&layer)
     }
+}
+
+/// `KUBERNETES_SERVICE_HOST` and `_PORT`, where the host is an address: some platforms put a name
+/// there.
+fn service() -> Option<SocketAddr> {
+    let value = |name: &str| std::env::var(name).ok();
+    let host = value("KUBERNETES_SERVICE_HOST")?.parse().ok()?;
+    let port = value("KUBERNETES_SERVICE_PORT").and_then(|port| port.parse().ok());
+    Some(SocketAddr::new(host, port.unwrap_or(443)))
 }

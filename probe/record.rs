@@ -12,6 +12,9 @@ pub const RECORDING_VERSION: u32 = 1;
 pub struct Seen {
     /// The pod snapshot.
     pub pod: Pod,
+    /// What became of packets before it was decided which mesh this is; absent where that was
+    /// declared, or told by less.
+    pub survey: Option<redirect::Seen>,
     /// The redirect layer; absent where an earlier layer is broken or it was not asked for.
     pub redirect: Option<redirect::Seen>,
 }

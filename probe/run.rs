@@ -8,13 +8,15 @@ use tokio::{
 };
 
 use crate::{
+    detect,
     finding::{Code, Layer, Severity},
     judge,
     layer::redirect,
-    plan::Plan,
-    pod,
+    plan::{Listeners, Plan},
+    pod::{self, Pod},
+    profile,
     record::{Course, RECORDING_VERSION, Recording, Seen},
-    report::{Report, Verdict, progress},
+    report::{Report, Verdict},
 };
 
 /// The first pause between two looks; it doubles up to [`LAST_PAUSE`].
@@ -23,25 +25,48 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LAST_PAUSE: Duration = Duration::from_millis(250);
 
 /// One look at the pod, layer by layer; a broken layer ends it, for the next ones follow from it.
-pub async fn look(plan: &Plan) -> Seen {
-    let pod = pod::snapshot(&plan.capture.listen_ports());
-    let mut seen = Seen { pod, redirect: None };
+/// Decides which mesh this is, where the plan leaves that open.
+pub async fn look(plan: &mut Plan) -> Seen {
+    let pod = pod::snapshot(&plan.watched_ports());
+    let mut seen = Seen { pod, survey: None, redirect: None };
     let broken = judge::before_redirect(plan, &seen).iter().any(|f| f.severity == Severity::Fail);
-    if plan.asks(Layer::Redirect) && !broken {
-        let (addresses, patience) = (plan.addresses(&seen.pod), plan.timeout());
-        let observed =
-            redirect::observe(&plan.capture, plan.app, &addresses, &seen.pod, patience).await;
-        seen.redirect = Some(observed);
+    if !plan.asks(Layer::Redirect) || broken {
+        return seen;
+    }
+    if !plan.candidates.is_empty() {
+        seen.survey = survey(plan, &seen.pod).await;
+    }
+    if plan.candidates.is_empty() {
+        let addresses = plan.addresses(&seen.pod);
+        seen.redirect = Some(redirect::observe(plan, &addresses, &seen.pod).await);
     }
     seen
 }
 
-/// Runs the plan to its end: one look for `check`; for `gate` until it holds (and keeps holding
-/// for `--stable-for`), the deadline passes, or a signal arrives.
+/// Decides which mesh this is; gives what was seen of packets, if it took packets.
+async fn survey(plan: &mut Plan, pod: &Pod) -> Option<redirect::Seen> {
+    let annotations = std::fs::read_to_string(&plan.annotations).unwrap_or_default();
+    let told = detect::by_annotations(&annotations).or_else(|| detect::by_pod(pod));
+    if let Some(detected) = told {
+        plan.decide(detected);
+        return None;
+    }
+    let capture = profile::NONE.capture();
+    let without_mesh = Plan { capture, listeners: Listeners::Bind, ..plan.clone() };
+    let seen = redirect::observe(&without_mesh, &plan.addresses(pod), pod).await;
+    if let Some(detected) = detect::by_flows(&seen) {
+        plan.decide(detected);
+    }
+    Some(seen)
+}
+
+/// Runs the plan to its end: one look, or for a plan that waits, looks until it holds (and keeps
+/// holding for `--stable-for`), the deadline passes, or a signal arrives. `waiting` is told each
+/// look after which another one follows.
 ///
 /// # Errors
 /// One sentence when signal handlers cannot be installed.
-pub async fn run(plan: Plan) -> Result<Recording, String> {
+pub async fn run(plan: Plan, waiting: impl FnMut(&Report)) -> Result<Recording, String> {
     let caught = |error: std::io::Error| format!("install a signal handler: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
@@ -50,13 +75,12 @@ pub async fn run(plan: Plan) -> Result<Recording, String> {
         biased;
         _ = terminate.recv() => Some(SignalKind::terminate()),
         _ = interrupt.recv() => Some(SignalKind::interrupt()),
-        () = rounds.until_settled() => None,
+        () = rounds.until_settled(waiting) => None,
     };
     rounds.recording.course.signal = signal.map(|kind| kind.as_raw_value());
     if signal.is_some() {
         rounds.recording.course.elapsed_ms = rounds.elapsed_ms();
     }
-    progress::clear();
     Ok(rounds.recording)
 }
 
@@ -64,7 +88,6 @@ struct Rounds {
     started: Instant,
     recording: Recording,
     held_since: Option<Instant>,
-    last_said: Option<Code>,
 }
 
 impl Rounds {
@@ -72,13 +95,13 @@ impl Rounds {
         let course = Course { attempts: 0, elapsed_ms: 0.0, signal: None, broke: false };
         let recording =
             Recording { recording_version: RECORDING_VERSION, plan, seen: None, course };
-        Rounds { started: Instant::now(), recording, held_since: None, last_said: None }
+        Rounds { started: Instant::now(), recording, held_since: None }
     }
 
-    async fn until_settled(&mut self) {
+    async fn until_settled(&mut self, mut waiting: impl FnMut(&Report)) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let seen = look(&self.recording.plan).await;
+            let seen = look(&mut self.recording.plan).await;
             self.recording.seen = Some(seen);
             self.recording.course.attempts += 1;
             self.recording.course.elapsed_ms = self.elapsed_ms();
@@ -86,7 +109,7 @@ impl Rounds {
             if self.is_settled(&report) {
                 return;
             }
-            self.say(&report);
+            waiting(&report);
             sleep(pause.min(self.until_it_matters())).await;
             pause = (pause * 2).min(LAST_PAUSE);
         }
@@ -100,7 +123,7 @@ impl Rounds {
             return self.held_since.get_or_insert_with(Instant::now).elapsed() >= stable_for;
         }
         self.recording.course.broke = self.held_since.is_some();
-        plan.command != "gate"
+        !plan.waits
             || self.recording.course.broke
             || needs_another_identity(report)
             || self.until_deadline().is_zero()
@@ -120,16 +143,6 @@ impl Rounds {
         deadline.saturating_sub(self.started.elapsed())
     }
 
-    /// Says on stderr what is being waited for, once for each cause.
-    fn say(&mut self, report: &Report) {
-        let Some(cause) = &report.cause else { return };
-        progress::show(self.started.elapsed(), cause);
-        if self.last_said != Some(cause.code) {
-            tracing::info!("waiting: {}: {}", cause.code, cause.reason);
-            self.last_said = Some(cause.code);
-        }
-    }
-
     /// Milliseconds since the start, to a tenth.
     fn elapsed_ms(&self) -> f64 {
         (self.started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
@@ -138,7 +151,8 @@ impl Rounds {
 
 /// The identity stays as it is: waiting for another proof would be in vain.
 fn needs_another_identity(report: &Report) -> bool {
-    let transient = [Code::ListenerPortTaken, Code::ListenerFailed, Code::ProbeFailed];
+    let transient =
+        [Code::MeshNotDetected, Code::ListenerPortTaken, Code::ListenerFailed, Code::ProbeFailed];
     report.verdict == Verdict::Unknown
         && !report.findings.iter().any(|finding| transient.contains(&finding.code))
 }

@@ -1,87 +1,94 @@
-//! Every single rule deleted in turn: who must see it, and who must stay quiet.
+//! Rules broken one at a time: what flows say of each, and whether podprobe says the same.
 //!
-//! Rules that only the outside meets (nat PREROUTING) and rules that an earlier one makes idle must not be
-//! "seen": a gate that cries wolf is switched off. A rule that no row matches fails the sweep.
+//! A mutant is a rule set with one thing changed. Ground truth are the flows of [`battery`], which knows nothing
+//! of podprobe and reads no rules: a mutant on which one of them ends elsewhere than on the intact rules is
+//! broken, and any other is equivalent. Each [`vantage`] must reject every broken mutant that its identity can
+//! make visible, and accept every equivalent one. `SWEEP=part-of-a-name make sweep` looks at some mutants
+//! closely.
 
-mod iptables;
-mod nftables;
+mod battery;
+mod deletion;
+mod figures;
+mod known;
+mod mutant;
+mod sanity;
+mod subject;
+mod trial;
+mod vantage;
+mod workers;
 
-use See::{Must, Quiet};
+use mutant::Mutant;
+use subject::Subject;
 
-use crate::world::{Backend, Pod, Rules, Who, World, rule_lines};
+/// Mutants of each rule set that every test run tries.
+const SAMPLE: usize = 5;
 
-/// What one identity says about a set of rules without this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum See {
-    /// Exit 30.
-    Must,
-    /// Exit 0: nothing that this identity can make happen has changed.
-    Quiet,
-    /// Either: the change is real, but only for an identity that nobody in the pod has.
-    May,
+#[test]
+fn a_sample_of_mutants_is_told_from_the_intact_rules() {
+    judge(choose(|mutants| smallest_hashes(mutants, SAMPLE)), false);
 }
 
-/// A row: what the rule says, and what it means to proxy, application and root.
-struct Row {
-    says: fn(&str) -> bool,
-    seen: [See; 3],
+#[test]
+#[ignore = "takes minutes: make sweep"]
+fn every_mutant_is_told_from_the_intact_rules() {
+    let wanted = std::env::var("SWEEP").unwrap_or_default();
+    let all = wanted.is_empty() || wanted == "all";
+    let chosen = choose(|mut mutants| {
+        mutants.retain(|mutant| all || mutant.name.contains(&wanted));
+        mutants
+    });
+    assert!(
+        chosen.iter().any(|(_, mutants)| !mutants.is_empty()),
+        "no mutant is called `{wanted}`"
+    );
+    judge(chosen, all);
 }
 
-/// Given where DNS capture is on.
-const DNS: &[&str] = &["--dns-capture", "true"];
-/// Given where the rule set has exclusions.
-const EXCLUDED: &[&str] =
-    &["--exclude-outbound-ports", "5432", "--exclude-outbound-cidrs", "10.96.64.0/18"];
+/// A subject and those of its mutants that are tried.
+type Task = (Subject, Vec<Mutant>);
 
-const NOBODY: [See; 3] = [Quiet, Quiet, Quiet];
-const INSIDE: [See; 3] = [Must, Quiet, Must];
-const OUTWARD: [See; 3] = [Quiet, Must, Must];
-const EVERYBODY: [See; 3] = [Must, Must, Must];
-/// Real for a uid or gid of 1337 without the other one: root alone could try it.
-const HALF_PROXY: [See; 3] = [Quiet, Quiet, See::May];
+fn choose(some: impl Fn(Vec<Mutant>) -> Vec<Mutant>) -> Vec<Task> {
+    let all = subject::all().into_iter();
+    all.map(|subject| {
+        let mutants = some(mutant::all(&subject));
+        (subject, mutants)
+    })
+    .filter(|(_, mutants)| !mutants.is_empty())
+    .collect()
+}
 
-/// One family's, or one back end's, part of a rule set.
-type Part = fn(&mut Rules) -> &mut String;
+/// Always the same ones, and nearly the same ones after mutants were added.
+fn smallest_hashes(mut mutants: Vec<Mutant>, count: usize) -> Vec<Mutant> {
+    mutants.sort_by_key(|mutant| hash(&mutant.name));
+    mutants.truncate(count);
+    mutants
+}
 
-/// Deletes each rule of one part, loads the rest, and asks all three identities.
-fn sweep(backend: Backend, table: &[Row], rules: &Rules, part: Part, flags: &[&str]) {
-    let pod = World::DUAL.start();
-    let whole = part(&mut rules.clone()).clone();
-    let numbers = rule_lines(&whole);
-    assert!(numbers.len() >= 20, "only {} rules found", numbers.len());
-    let mut wrong = Vec::new();
-    for number in numbers {
-        let mut mutant = rules.clone();
-        *part(&mut mutant) = without_line(&whole, number);
-        pod.load(backend, &mutant);
-        let rule = whole.lines().nth(number).expect("a line");
-        wrong.extend(
-            Who::ALL
-                .into_iter()
-                .zip(expected(table, rule))
-                .filter_map(|(who, see)| ask(&pod, who, see, rule, flags)),
-        );
-    }
+/// FNV-1a over the seed (`SWEEP_SEED`) and the name.
+fn hash(name: &str) -> u64 {
+    let seed = std::env::var("SWEEP_SEED").unwrap_or_default();
+    seed.bytes().chain(name.bytes()).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Tries all of them, prints the figures, and fails where podprobe is wrong.
+fn judge(tasks: Vec<Task>, whole: bool) {
+    let trials = workers::run(tasks);
+    figures::publish(&figures::table(&trials));
+    let wrong = known::unexpected(&trials, whole);
     assert!(wrong.is_empty(), "{} wrong verdicts:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The complaint, when the identity does not say what it must.
-fn ask(pod: &Pod, who: Who, see: See, rule: &str, flags: &[&str]) -> Option<String> {
-    let run = pod.run(who, &[&["check"], flags].concat());
-    let right = match see {
-        See::Must => run.code == 30,
-        See::Quiet => run.code == 0,
-        See::May => matches!(run.code, 0 | 30),
-    };
-    (!right).then(|| format!("without `{rule}`: {who:?} {see:?}: {run}"))
-}
-
-fn expected(table: &[Row], rule: &str) -> [See; 3] {
-    let row = table.iter().find(|row| (row.says)(rule));
-    row.unwrap_or_else(|| panic!("no row of the table knows `{rule}`")).seen
-}
-
-fn without_line(text: &str, number: usize) -> String {
-    let kept = text.lines().enumerate().filter(|(line, _)| *line != number);
-    kept.flat_map(|(_, line)| [line, "\n"]).collect()
+#[test]
+fn every_name_is_given_once() {
+    let mut names: Vec<String> = choose(|mutants| mutants)
+        .into_iter()
+        .flat_map(|(_, mutants)| mutants.into_iter().map(|mutant| mutant.name))
+        .collect();
+    let count = names.len();
+    assert!(count > 500, "only {count} mutants");
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count, "two mutants have one name");
 }

@@ -23,6 +23,8 @@ pub enum Who {
     App,
     /// 0:0 with `CAP_SETUID` and `CAP_SETGID`.
     Root,
+    /// 0:0 with `CAP_SETUID`, `CAP_SETGID` and `CAP_NET_ADMIN`.
+    NetAdmin,
     /// These, without capabilities.
     Ids(u32, u32),
 }
@@ -35,14 +37,18 @@ impl Who {
         match self {
             Who::Proxy => (1337, 1337),
             Who::App => (65532, 65532),
-            Who::Root => (0, 0),
+            Who::Root | Who::NetAdmin => (0, 0),
             Who::Ids(uid, gid) => (uid, gid),
         }
     }
 
     /// What the bounding set keeps; for root that is what the program has.
     fn bounding(self) -> &'static str {
-        if self == Who::Root { "-all,+setuid,+setgid" } else { "-all" }
+        match self {
+            Who::Root => "-all,+setuid,+setgid",
+            Who::NetAdmin => "-all,+setuid,+setgid,+net_admin",
+            Who::Proxy | Who::App | Who::Ids(..) => "-all",
+        }
     }
 }
 

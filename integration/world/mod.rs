@@ -3,6 +3,7 @@
 //! `unshare` moves only the calling thread, and libtest gives each test a thread: tests run in parallel,
 //! and their worlds vanish with them. Children start where the thread that starts them stands.
 
+mod backend;
 mod launch;
 mod node;
 mod output;
@@ -19,10 +20,11 @@ use std::time::{Duration, Instant};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 
+pub use backend::Backend;
 pub use launch::{Launch, Who};
 pub use node::Node;
 pub use output::Output;
-pub use rules::{Backend, Rules, rule_lines};
+pub use rules::{Rules, rule_lines};
 pub use shell::{as_owner, sh};
 
 /// What the test wants around its pod.
@@ -87,7 +89,7 @@ impl Pod {
         pod
     }
 
-    /// Loads the rules of each family that the pod has; the tables they name are replaced.
+    /// Loads the rules and the policy routing of each family that the pod has, in place of all others.
     pub fn load(&self, backend: Backend, rules: &Rules) {
         backend.load(rules, self.v6, &self.file("xtables.lock"));
     }

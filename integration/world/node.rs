@@ -82,11 +82,16 @@ impl Node {
 
     /// Runs a script on the node.
     pub fn sh(&self, script: &str) -> String {
-        let (tell, told) = channel();
         let script = script.to_owned();
-        let order = move || tell.send(sh(&script)).expect("the pod waits for the answer");
+        self.run(move || sh(&script))
+    }
+
+    /// Does something in the node's namespace, such as making a socket.
+    pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (tell, told) = channel();
+        let order = move || assert!(tell.send(job()).is_ok(), "the pod waits for the answer");
         self.orders.send(Box::new(order)).expect("the node lives");
-        told.recv().expect("the script succeeds on the node")
+        told.recv().expect("the order succeeds on the node")
     }
 
     /// Packets from the pod so far: all, and those that could travel beyond the first hop.

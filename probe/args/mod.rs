@@ -1,16 +1,24 @@
 //! What was typed: commands, flags and their environment names, and the help text.
 
+mod file;
 mod promise;
+mod rule_values;
+mod rules;
 mod values;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use promise::PromiseArgs;
 
 use crate::{
-    deliver,
+    deliver, dropin,
     finding::{Code, Layer, explain_all, explain_one},
     plan::{Mode, Plan},
     profile,
@@ -25,9 +33,9 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 everything asked for holds; 1 internal error; 2 bad command line; 5 a required proof
-could not be made; 10 link or address; 20 route; 30 redirect; 90 held, then broke within
---stable-for; 143/130 ended by SIGTERM/SIGINT.";
+Exit codes: 0 everything asked for holds; 1 internal error; 2 bad command line or file; 5 a
+required proof could not be made; 10 link or address; 20 route; 30 redirect; 90 held, then broke
+within --stable-for; 143/130 ended by SIGTERM/SIGINT.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -53,6 +61,24 @@ enum Command {
     Man,
     /// Print the version.
     Version,
+    /// Drop-in for Istio's istio-validation init container, with its arguments.
+    #[command(name = "istio-iptables")]
+    Istio(Foreign),
+    /// Drop-in for linkerd2-network-validator, with its arguments; also when called by that name.
+    #[command(name = "linkerd-network-validator")]
+    Linkerd(Foreign),
+    /// Drop-in for Kuma's `kumactl install transparent-proxy-validator`, with its arguments.
+    #[command(name = "install")]
+    Kuma(Foreign),
+}
+
+/// Another validator's arguments: [`dropin`] has read them before this command line is parsed.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+struct Foreign {
+    /// As the mesh passes them.
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
 }
 
 /// Flags of `gate` and `check`.
@@ -60,6 +86,10 @@ enum Command {
 pub struct LookArgs {
     #[command(flatten)]
     promise: PromiseArgs,
+
+    /// A YAML file with flags by their long names; flags and environment go before it.
+    #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// Look only at these layers: link, route, redirect.
     #[arg(
@@ -142,13 +172,13 @@ struct CheckArgs {
 /// Parses the command line, does what it says, and returns the exit code.
 #[must_use]
 pub fn dispatch() -> ExitCode {
-    let command = match Cli::try_parse() {
-        Ok(cli) => cli.command,
-        Err(error) => {
-            // A closed stream is no reason for another exit code.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-        }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit_code) = dropin::called(&words) {
+        return exit_code;
+    }
+    let command = match parse(&words) {
+        Ok(command) => command,
+        Err(exit_code) => return exit_code,
     };
     let text = match command {
         Command::Gate(args) => return look("gate", &[], args),
@@ -158,9 +188,39 @@ pub fn dispatch() -> ExitCode {
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),
         Command::Version => format!("podprobe {}\n", env!("CARGO_PKG_VERSION")),
+        // Only `install` without the validator's name comes here.
+        Command::Istio(args) | Command::Linkerd(args) | Command::Kuma(args) => {
+            let problem = format!("no such validator: install {}", args.arguments.join(" "));
+            return deliver::bad_usage(&problem);
+        }
     };
     deliver::print(&text);
     ExitCode::SUCCESS
+}
+
+/// The command with its flags, from everywhere that they may come from; else the problem is told.
+fn parse(words: &[OsString]) -> Result<Command, ExitCode> {
+    let told = |error: clap::Error| {
+        // A closed stream is no reason for another exit code.
+        let _ = error.print();
+        ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    };
+    let command = Cli::try_parse_from(words).map_err(told)?.command;
+    let Some(file) = command.config() else { return Ok(command) };
+    let matches = file::parse_with(Cli::command(), file, words)
+        .map_err(|problem| deliver::bad_usage(&problem))?
+        .map_err(told)?;
+    Ok(Cli::from_arg_matches(&matches).map_err(told)?.command)
+}
+
+impl Command {
+    /// The configuration file, where one was named.
+    fn config(&self) -> Option<&Path> {
+        match self {
+            Command::Gate(look) | Command::Check(CheckArgs { look, .. }) => look.config.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 fn look(command: &str, layers: &[Layer], args: LookArgs) -> ExitCode {
@@ -205,16 +265,14 @@ impl LookArgs {
                 "--require names proofs of the redirect layer, which is left out".to_owned()
             );
         }
+        let mesh = self.promise.mesh_name();
         Ok(Plan {
-            command: command.to_owned(),
-            mesh: self
-                .promise
-                .mesh
-                .to_possible_value()
-                .map_or_else(String::new, |v| v.get_name().to_owned()),
-            capture,
+            waits: command == "gate",
+            candidates: self.promise.candidates(),
+            listeners: self.promise.listeners,
             app: self.promise.app(),
-            service: service_address(),
+            annotations: self.promise.annotations,
+            service_cidrs: self.promise.service_cidrs.0,
             families: self.promise.families.map(|families| families.0),
             layers,
             require: self.require.0,
@@ -223,13 +281,15 @@ impl LookArgs {
             deadline_ms: values::millis(self.deadline),
             timeout_ms: values::millis(self.timeout),
             stable_for_ms: values::millis(self.stable_for),
+            ..Plan::new(command, &mesh, capture)
         })
     }
 }
 
-/// `KUBERNETES_SERVICE_HOST`, where it is an address: some platforms put a name there.
-fn service_address() -> Option<std::net::IpAddr> {
-    std::env::var("KUBERNETES_SERVICE_HOST").ok()?.parse().ok()
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
 }
 
 fn completions(shell: clap_complete::Shell) -> String {

@@ -1,18 +1,37 @@
 //! The flags that change the mesh's promise.
 
-use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 
-use super::values::{self, Families, Networks, PortList};
-use crate::{
-    capture::{Capture, Cidrs, Ports},
-    profile,
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 
-/// The built-in meshes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mesh {
-    /// Istio sidecar, REDIRECT mode.
-    Istio,
+use super::{
+    rules::RuleArgs,
+    set,
+    values::{self, Families, Networks, PortList},
+};
+use crate::{
+    capture::{Capture, Cidrs, Interception, Ports},
+    detect::Candidate,
+    plan::Listeners,
+    profile::{self, Profile},
+};
+
+/// A built-in mesh by name; none to find out which.
+#[derive(Clone, Copy, Debug)]
+pub struct Mesh(Option<&'static Profile>);
+
+/// The name for "find out which".
+const AUTO: &str = "auto";
+
+/// The names, for help and completion.
+fn meshes() -> impl TypedValueParser<Value = Mesh> {
+    let names = profile::ALL.iter().map(|p| PossibleValue::new(p.name).help(p.summary));
+    let auto = PossibleValue::new(AUTO).help("find out which, and say why");
+    let find = |name: String| profile::ALL.iter().find(|profile| profile.name == name);
+    PossibleValuesParser::new(names.chain([auto])).map(move |name| Mesh(find(name)))
 }
 
 /// What the mesh promised; each flag changes one value of its profile.
@@ -20,8 +39,22 @@ pub enum Mesh {
 #[command(next_help_heading = "The promise")]
 pub struct PromiseArgs {
     /// The mesh whose promise is tested.
-    #[arg(long, env = "PODPROBE_MESH", default_value = "istio")]
+    #[arg(long, env = "PODPROBE_MESH", default_value = "istio", value_parser = meshes())]
     pub mesh: Mesh,
+
+    /// For --mesh auto: the downward API's file of the pod's annotations.
+    #[arg(
+        long,
+        env = "PODPROBE_ANNOTATIONS",
+        value_name = "FILE",
+        default_value = "/etc/podinfo/annotations"
+    )]
+    pub annotations: PathBuf,
+
+    /// Whether to listen on the capture ports: auto, unless the proxy already does; bind, always;
+    /// live, never: the kernel is asked who took each connection.
+    #[arg(long, env = "PODPROBE_LISTENERS", default_value = "auto", hide_possible_values = true)]
+    pub listeners: Listeners,
 
     /// Address families to test; default: those of the pod's global addresses.
     #[arg(long, env = "PODPROBE_FAMILIES", value_name = "FAMILY,…")]
@@ -35,17 +68,10 @@ pub struct PromiseArgs {
     #[arg(long, env = "PODPROBE_INBOUND_PORT", value_name = "PORT", value_parser = values::one_port)]
     inbound_port: Option<u16>,
 
-    /// Where DNS queries must land if they are captured.
-    #[arg(long, env = "PODPROBE_DNS_PORT", value_name = "PORT", value_parser = values::one_port)]
-    dns_port: Option<u16>,
-
-    /// The uid that the rules exempt.
-    #[arg(long, env = "PODPROBE_PROXY_UID", value_name = "UID")]
-    proxy_uid: Option<u32>,
-
-    /// The gid that the rules exempt.
-    #[arg(long, env = "PODPROBE_PROXY_GID", value_name = "GID")]
-    proxy_gid: Option<u32>,
+    /// Further ports to listen on, so that a wrong port is told from nowhere; default: ports that
+    /// the mesh uses elsewhere.
+    #[arg(long, env = "PODPROBE_KNOWN_PORTS", value_name = "PORT,…", value_parser = values::few_ports)]
+    known_ports: Option<PortList>,
 
     /// The application's uid, for a podprobe that may switch; default: 65532.
     #[arg(long, env = "PODPROBE_APP_UID", value_name = "UID")]
@@ -54,10 +80,6 @@ pub struct PromiseArgs {
     /// The application's gid, for a podprobe that may switch; default: its uid.
     #[arg(long, env = "PODPROBE_APP_GID", value_name = "GID")]
     app_gid: Option<u32>,
-
-    /// Whether DNS over UDP and TCP is captured; default: false.
-    #[arg(long, env = "PODPROBE_DNS_CAPTURE", value_name = "BOOL", action = clap::ArgAction::Set)]
-    dns_capture: Option<bool>,
 
     /// Inbound ports that are captured; default: *. Kept for the report: these rules act on traffic
     /// from outside, which is not observable here.
@@ -77,6 +99,16 @@ pub struct PromiseArgs {
     #[arg(long, env = "PODPROBE_EXCLUDE_OUTBOUND_CIDRS", value_name = "CIDR,…")]
     exclude_outbound_cidrs: Option<Networks>,
 
+    /// The cluster's service ranges: probed besides, for foreign rules like to name them.
+    #[arg(
+        long,
+        env = "PODPROBE_SERVICE_CIDRS",
+        value_name = "CIDR,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub service_cidrs: Networks,
+
     /// Destination ports that are captured whatever the address.
     #[arg(long, env = "PODPROBE_INCLUDE_OUTBOUND_PORTS", value_name = "PORT,…")]
     include_outbound_ports: Option<PortList>,
@@ -84,6 +116,13 @@ pub struct PromiseArgs {
     /// Destination ports that are not captured.
     #[arg(long, env = "PODPROBE_EXCLUDE_OUTBOUND_PORTS", value_name = "PORT,…")]
     exclude_outbound_ports: Option<PortList>,
+
+    /// Destination ports that may or may not be captured: never probed.
+    #[arg(long, env = "PODPROBE_TOLERATED_OUTBOUND_PORTS", value_name = "PORT,…")]
+    tolerated_outbound_ports: Option<PortList>,
+
+    #[command(flatten)]
+    rules: RuleArgs,
 }
 
 impl PromiseArgs {
@@ -93,38 +132,78 @@ impl PromiseArgs {
         Some((uid, self.app_gid.unwrap_or(uid)))
     }
 
+    /// The profile's name, or `auto`.
+    pub(super) fn mesh_name(&self) -> String {
+        self.mesh.0.map_or(AUTO, |mesh| self.mode_of(mesh).name).to_owned()
+    }
+
+    /// Istio's two modes differ in more than the rules for inbound traffic.
+    fn mode_of<'p>(&self, mesh: &'p Profile) -> &'p Profile {
+        match (mesh.name, self.rules.interception) {
+            ("istio", Some(Interception::Tproxy)) => &profile::ISTIO_TPROXY,
+            ("istio-tproxy", Some(Interception::Redirect)) => &profile::ISTIO,
+            _ => mesh,
+        }
+    }
+
     /// The profile's promise with the flags applied; one sentence where they contradict.
     pub(super) fn capture(&self) -> Result<Capture, String> {
-        let Mesh::Istio = self.mesh;
-        let mut capture = profile::ISTIO.capture();
+        self.capture_of(self.mesh.0.unwrap_or(&profile::ISTIO))
+    }
+
+    /// The meshes to choose from, where none was declared: those that the flags do not contradict.
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
+        if self.mesh.0.is_some() {
+            return Vec::new();
+        }
+        let candidate = |profile: &'static Profile| {
+            let capture = self.capture_of(profile).ok()?;
+            Some(Candidate { mesh: profile.name.to_owned(), capture })
+        };
+        let of_mode = |profile: &&Profile| self.mode_of(profile).name == profile.name;
+        profile::ALL.iter().filter(of_mode).filter_map(candidate).collect()
+    }
+
+    fn capture_of(&self, mesh: &'static Profile) -> Result<Capture, String> {
+        let profile = self.mode_of(mesh);
+        let mut capture = profile.capture();
         set(&mut capture.outbound_port, self.outbound_port);
         set(&mut capture.inbound_port, self.inbound_port);
-        set(&mut capture.dns_port, self.dns_port);
-        set(&mut capture.proxy_uid, self.proxy_uid);
-        set(&mut capture.proxy_gid, self.proxy_gid);
-        set(&mut capture.dns, self.dns_capture);
+        self.rules.declare(profile.name, profile.dns, &mut capture)?;
+        self.declare_lists(&mut capture);
+        distinct(&capture)?;
+        Ok(capture)
+    }
+
+    fn declare_lists(&self, capture: &mut Capture) {
+        let ports = |list: &Option<PortList>| list.clone().map(|list| list.0);
+        set(&mut capture.known_ports, ports(&self.known_ports));
         set(&mut capture.include_inbound_ports, self.include_inbound_ports.clone());
         set(&mut capture.include_outbound_cidrs, self.include_outbound_cidrs.clone());
         let networks = self.exclude_outbound_cidrs.clone();
         set(&mut capture.exclude_outbound_cidrs, networks.map(|list| list.0));
-        let ports = |list: &Option<PortList>| list.clone().map(|list| list.0);
         set(&mut capture.include_outbound_ports, ports(&self.include_outbound_ports));
         set(&mut capture.exclude_outbound_ports, ports(&self.exclude_outbound_ports));
-        capture
-            .exclude_inbound_ports
-            .extend(ports(&self.exclude_inbound_ports).unwrap_or_default());
-        let [a, b, c] = [capture.outbound_port, capture.inbound_port, capture.dns_port];
-        if a == b || b == c || a == c {
-            return Err(format!(
-                "--outbound-port {a}, --inbound-port {b} and --dns-port {c} must differ"
-            ));
-        }
-        Ok(capture)
+        set(&mut capture.tolerated_outbound_ports, ports(&self.tolerated_outbound_ports));
+        let inbound = ports(&self.exclude_inbound_ports).unwrap_or_default();
+        capture.exclude_inbound_ports.extend(inbound);
     }
 }
 
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
+/// Where something arrives says what took it there, so that no two ports may be the same.
+fn distinct(capture: &Capture) -> Result<(), String> {
+    let (outbound, inbound, dns) = (
+        ("outbound", capture.outbound_port),
+        ("inbound", capture.inbound_port),
+        ("dns", capture.dns_port),
+    );
+    for ((one, port), (other, same)) in [(outbound, inbound), (outbound, dns), (inbound, dns)] {
+        if port == same {
+            return Err(format!(
+                "--{one}-port and --{other}-port are both {port}: \
+                 what arrives there could not be told apart"
+            ));
+        }
     }
+    Ok(())
 }

@@ -12,7 +12,10 @@ use crate::{
 };
 
 /// A comma-separated list; the empty text is the empty list.
-fn list<T>(text: &str, one: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+pub(super) fn list<T>(
+    text: &str,
+    one: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts.map(one).collect()
 }
@@ -38,6 +41,15 @@ fn port(text: &str) -> Result<u16, String> {
 /// A port that is listened on or dialled.
 pub fn one_port(text: &str) -> Result<u16, String> {
     port(text)
+}
+
+/// Ports to listen on at once: each is a socket for each family and protocol, and a container may
+/// have no more than 1024 of them.
+pub fn few_ports(text: &str) -> Result<PortList, String> {
+    let most = 64;
+    let ports: PortList = text.parse()?;
+    let count = ports.0.len();
+    if count > most { Err(format!("{count} ports, at most {most}")) } else { Ok(ports) }
 }
 
 /// `*` or ports.

@@ -22,6 +22,21 @@ pub fn tcp(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// A TCP listener that TPROXY may hand connections to, whatever their destination.
+///
+/// # Errors
+/// As [`tcp`]; `EPERM` without `NET_ADMIN` or `NET_RAW`.
+pub fn transparent(address: SocketAddr) -> io::Result<Socket> {
+    let socket = open(address, Type::STREAM, Protocol::TCP)?;
+    socket.set_reuse_address(true)?;
+    // One flag for both families: an IPv6 socket takes SOL_IP's option as well (kernel
+    // `net/ipv6/ipv6_sockglue.c`).
+    socket.set_ip_transparent_v4(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
 /// A bound UDP socket.
 ///
 /// # Errors

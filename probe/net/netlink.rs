@@ -66,12 +66,33 @@ impl Netlink {
         for _ in 0..DUMP_TRIES {
             found.clear();
             self.sequence += 1;
-            let message = dump_request(kind, self.sequence, request);
+            let message = message(kind, NLM_F_REQUEST | NLM_F_DUMP, self.sequence, request);
             if self.dump_once(&message, &mut |body| read(body, &mut found))? {
                 return Ok(found);
             }
         }
         Err(Errno::EINTR.into())
+    }
+
+    /// Sends a request that has one answer, and gives the answer's body.
+    ///
+    /// # Errors
+    /// The error the kernel answered, `ENOENT` for "there is none"; else as [`Netlink::dump`].
+    pub fn ask(&mut self, kind: u16, request: &impl Emitable) -> io::Result<Vec<u8>> {
+        self.sequence += 1;
+        self.socket.send(&message(kind, NLM_F_REQUEST, self.sequence, request), 0)?;
+        loop {
+            self.receive()?;
+            let mut answer = None;
+            let mut keep = |body: &[u8]| answer = Some(body.to_vec());
+            let part = read_datagram(&self.buffer, self.sequence, &mut keep)?;
+            match answer {
+                Some(body) => return Ok(body),
+                // A success without a body is no answer to what was asked.
+                None if part.done => return Err(Errno::ENODATA.into()),
+                None => {}
+            }
+        }
     }
 
     /// Makes one dump to its end. False: the kernel says the table changed meanwhile.
@@ -110,13 +131,13 @@ pub fn attributes(body: &[u8], header: usize) -> impl Iterator<Item = NlaBuffer<
     NlasIterator::new(body.get(header..).unwrap_or_default()).map_while(Result::ok)
 }
 
-/// The bytes of a dump request.
-fn dump_request(kind: u16, sequence: u32, body: &impl Emitable) -> Vec<u8> {
+/// The bytes of a request.
+fn message(kind: u16, flags: u16, sequence: u32, body: &impl Emitable) -> Vec<u8> {
     let mut bytes = vec![0; HEADER_BYTES + body.buffer_len()];
     let mut header = NetlinkHeader::default();
     header.length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     header.message_type = kind;
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    header.flags = flags;
     header.sequence_number = sequence;
     header.emit(&mut bytes[..HEADER_BYTES]);
     body.emit(&mut bytes[HEADER_BYTES..]);
@@ -197,7 +218,7 @@ mod tests {
 
     #[test]
     fn request_carries_header_and_body() {
-        let bytes = dump_request(18, 7, &LinkHeader::default());
+        let bytes = super::message(18, 0x301, 7, &LinkHeader::default());
         let message = NetlinkBuffer::new_checked(&bytes[..]).unwrap();
         assert_eq!(message.length(), 32);
         assert_eq!(message.message_type(), 18);

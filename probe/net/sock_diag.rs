@@ -14,6 +14,10 @@ use netlink_packet_sock_diag::inet::{
 };
 
 use super::netlink::Netlink;
+use nix::libc::ENOENT;
+
+/// `TCP_LISTEN` (kernel `include/net/tcp_states.h`).
+const STATE_LISTEN: u8 = 10;
 
 /// One socket as the kernel describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,40 @@ pub fn tcp_listeners(netlink: &mut Netlink, ipv6: bool) -> io::Result<Vec<BoundS
 /// The kernel's answer, `ENOENT` when it has no `udp_diag`.
 pub fn udp_listeners(netlink: &mut Netlink, ipv6: bool) -> io::Result<Vec<BoundSocket>> {
     sockets(netlink, ipv6, IPPROTO_UDP, StateFlags::CLOSE)
+}
+
+/// The socket of this namespace whose local address is `theirs` and whose peer is `ours`: the other
+/// end of a connection of this process, whoever accepted it.
+///
+/// # Errors
+/// The kernel's answer, other than that there is none.
+pub fn other_end(
+    netlink: &mut Netlink,
+    ours: SocketAddr,
+    theirs: SocketAddr,
+) -> io::Result<Option<BoundSocket>> {
+    let socket_id = SocketId {
+        source_port: theirs.port(),
+        destination_port: ours.port(),
+        source_address: theirs.ip(),
+        destination_address: ours.ip(),
+        interface_id: 0,
+        cookie: [0xff; 8],
+    };
+    let request = InetRequest {
+        family: if ours.is_ipv6() { AF_INET6 } else { AF_INET },
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::all(),
+        socket_id,
+    };
+    match netlink.ask(SOCK_DIAG_BY_FAMILY, &request) {
+        // An exact lookup that finds nothing falls back to the listener.
+        Ok(body) if body.get(1) == Some(&STATE_LISTEN) => Ok(None),
+        Ok(body) => Ok(read_socket(&body)),
+        Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn sockets(

@@ -1,18 +1,15 @@
 //! The live line while `gate` waits: on a terminal only.
 
-use std::{
-    io::{IsTerminal, Write, stderr},
-    time::Duration,
-};
+use std::io::{IsTerminal, Write, stderr};
 
 use crate::cause::Cause;
 
 /// Columns of the live line.
 const WIDTH: usize = 79;
 
-/// Rewrites the live line.
-pub fn show(waited: Duration, cause: &Cause) {
-    let line = format!("waiting {:.1} s: {}: {}", waited.as_secs_f64(), cause.code, cause.reason);
+/// Rewrites the live line; `waited_ms` since the start.
+pub fn show(waited_ms: f64, cause: &Cause) {
+    let line = format!("waiting {:.1} s: {}: {}", waited_ms / 1000.0, cause.code, cause.reason);
     let line: String = line.chars().take(WIDTH).collect();
     write(&format!("\r\x1b[K{line}"));
 }

@@ -14,10 +14,21 @@ pub(super) type Broken<'a> = (&'a Observed, Code);
 /// Replaces the codes of single flows by the code of what they have in common: a family without
 /// rules, swapped ports, rules for another identity, dropped packets.
 pub(super) fn aggregate(flows: &[Observed], capture: &Capture, broken: &mut [Broken]) {
+    if capture.promises_nothing() {
+        return unexpected(broken);
+    }
     dropped(flows, broken);
     swapped(capture, broken);
     mismatched(broken);
     dead_families(flows, broken);
+}
+
+/// Where nothing may be captured, all that is says the same.
+fn unexpected(broken: &mut [Broken]) {
+    let captured = [Code::ExclusionCaptured, Code::LoopbackCaptured, Code::DnsCaptured];
+    for (_, code) in broken.iter_mut().filter(|(_, code)| captured.contains(code)) {
+        *code = Code::CaptureUnexpected;
+    }
 }
 
 /// Outbound connections that got no answer although the first hop answers others did not leave
@@ -86,19 +97,28 @@ const ESCAPES: [Code; 5] = [
 
 /// Nothing of the family arrived at a capture port, and what should have has escaped.
 fn is_dead(flows: &[Observed], broken: &[Broken], family: Family) -> bool {
-    let arrived = |o: &&Observed| {
-        matches!(o.outcome, Outcome::Arrived { at_destination: false, .. })
-            && o.flow.family == family
-    };
+    let captured = |o: &&Observed| o.flow.family == family && was_captured(o);
     let escaped = |(o, code): &&Broken| {
         o.flow.family == family
-            && matches!(o.flow.promise, Promise::Captured(_))
+            && o.flow.promise != Promise::Untouched
             && matches!(code, Code::OutboundEscaped | Code::InboundEscaped)
     };
     let other = |(o, code): &&Broken| o.flow.family == family && !ESCAPES.contains(code);
-    flows.iter().find(arrived).is_none()
+    flows.iter().find(captured).is_none()
         && broken.iter().find(escaped).is_some()
         && broken.iter().find(other).is_none()
+}
+
+/// It arrived at a capture port that it was not sent to.
+fn was_captured(observed: &Observed) -> bool {
+    let to = observed.flow.destination;
+    match observed.outcome {
+        Outcome::Arrived { at, at_destination: false, listener, .. } => {
+            at != to || listener != to.port()
+        }
+        Outcome::Taken { at, .. } => at != to,
+        _ => false,
+    }
 }
 
 fn recode(broken: &mut [Broken], family: Family, from: &[Code], to: Code) {
@@ -111,7 +131,7 @@ fn recode(broken: &mut [Broken], family: Family, from: &[Code], to: Code) {
 
 fn at(observed: &Observed) -> Option<u16> {
     match observed.outcome {
-        Outcome::Arrived { at, .. } => Some(at.port()),
+        Outcome::Arrived { at, .. } | Outcome::Taken { at, .. } => Some(at.port()),
         _ => None,
     }
 }

@@ -24,6 +24,11 @@ pub use crate::pod::Transport;
 pub enum Promise {
     /// It must arrive at this capture port, its original destination readable.
     Captured(u16),
+    /// TPROXY must hand it to the transparent listener on this port, its destination unchanged;
+    /// a listener that is not transparent never sees it, and neither does anybody else.
+    Transparent(u16),
+    /// It must not arrive at its destination; where else it arrives concerns nobody's real traffic.
+    Elsewhere,
     /// It must not arrive at any capture port; if its destination is local, it must arrive there.
     Untouched,
 }
@@ -34,6 +39,8 @@ pub enum Promise {
 pub enum Proof {
     /// Application egress reaches the outbound port.
     Outbound,
+    /// So does what applications send to the API server, its original destination unchanged.
+    Service,
     /// Local traffic of the proxy reaches the inbound port.
     Inbound,
     /// The proxy's own egress is not captured.
@@ -52,8 +59,9 @@ pub enum Proof {
 
 impl Proof {
     /// Every proof.
-    pub const ALL: [Proof; 8] = [
+    pub const ALL: [Proof; 9] = [
         Proof::Outbound,
+        Proof::Service,
         Proof::Inbound,
         Proof::Loop,
         Proof::Passthrough,
@@ -68,6 +76,7 @@ impl Proof {
     pub fn name(self) -> &'static str {
         match self {
             Proof::Outbound => "outbound",
+            Proof::Service => "service",
             Proof::Inbound => "inbound",
             Proof::Loop => "loop",
             Proof::Passthrough => "passthrough",
@@ -108,7 +117,6 @@ impl Flow {
     /// Whether the destination is in this pod, so that podprobe can listen there itself.
     #[must_use]
     pub fn is_local(&self, pod: &[IpAddr]) -> bool {
-        let ip = self.destination.ip();
-        ip.is_loopback() || ip == super::flows::PASSTHROUGH_V6 || pod.contains(&ip)
+        super::promise::is_local(self.destination.ip(), pod)
     }
 }

@@ -7,9 +7,16 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::flow::{Flow, Promise, Proof, Sender, Transport};
+use super::{
+    flow::{
+        Flow, Promise, Proof,
+        Sender::{self, App, Proxy},
+        Transport::{self, Tcp, Udp},
+    },
+    promise::{Packet, is_local, promise},
+};
 use crate::{
-    capture::{Capture, Cidrs},
+    capture::{Capture, Cidrs, Interception, Ports, Reach},
     pod::Family,
 };
 
@@ -23,6 +30,8 @@ pub const PASSTHROUGH_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0,
 const COMMON_PORTS: [u16; 3] = [80, 443, 8080];
 /// First of the probe ports that no rule is likely to name; below the ephemeral range.
 const FIRST_PORT: u16 = 20_001;
+/// Probes for one declared list; of a longer one only some entries are tested in a look.
+const MOST_DECLARED: usize = 128;
 /// How far the seed moves the first probe port.
 const PORT_SPREAD: u64 = 8_000;
 
@@ -33,8 +42,13 @@ pub struct Addresses {
     pub families: Vec<Family>,
     /// The pod's own global addresses.
     pub pod: Vec<IpAddr>,
-    /// The API server's service address: the one address of the service range that every pod knows.
-    pub service: Option<IpAddr>,
+    /// The API server's service: the one address of the service range that every pod knows.
+    pub service: Option<SocketAddr>,
+    /// The cluster's service ranges, where they were declared: rules that the mesh did not write
+    /// like to name them.
+    pub service_cidrs: Vec<IpNet>,
+    /// Who plays the proxy is known to the rules by the group alone, as the proxy is under TPROXY.
+    pub proxy_by_group: bool,
     /// Moves probe ports and host numbers from look to look: a conntrack entry that an earlier look
     /// left, before the rules came, would let a connection with the same ports pass them by.
     pub seed: u64,
@@ -45,99 +59,115 @@ pub struct Addresses {
 #[must_use]
 pub fn flows(capture: &Capture, addresses: &Addresses) -> Vec<Flow> {
     let port = FIRST_PORT + u16::try_from(addresses.seed % PORT_SPREAD).unwrap_or(0);
+    let special = capture.special_ports();
     let mut plan =
-        Planner { capture, flows: Vec::new(), used: BTreeSet::new(), port, seed: addresses.seed };
+        Planner { capture, addresses, special, flows: Vec::new(), used: BTreeSet::new(), port };
     for &family in &addresses.families {
-        let own = addresses.pod.iter().copied().filter(|ip| Family::of(*ip) == family);
-        let own: Vec<IpAddr> = own.collect();
         plan.application_egress(family);
-        if let Some(service) = addresses.service.filter(|ip| family.holds(*ip)) {
-            let port = plan.free_port();
-            plan.egress_to(Sender::App, Transport::Tcp, SocketAddr::new(service, port));
+        plan.application_to_pod(family);
+        if !capture.promises_nothing() {
+            plan.proxy_to_pod(family);
+            plan.proxy_egress(family);
+            plan.conntrack_zones(family);
         }
-        plan.application_loopback(family, &own);
-        plan.proxy_inbound(family, &own);
-        plan.proxy_egress(family);
-        plan.conntrack_zones(family);
     }
     plan.flows
 }
 
 struct Planner<'a> {
     capture: &'a Capture,
+    addresses: &'a Addresses,
+    special: BTreeSet<u16>,
     flows: Vec<Flow>,
     used: BTreeSet<(Sender, Transport, SocketAddr)>,
     port: u16,
-    seed: u64,
 }
 
 impl Planner<'_> {
-    /// Application egress: includes, excludes, the ports rules like to name, DNS.
+    /// Application egress: includes, excludes, the ports rules like to name, the API server, DNS.
     fn application_egress(&mut self, family: Family) {
         let free = self.free_port();
-        self.egress(Sender::App, Transport::Tcp, family, free);
-        for port in COMMON_PORTS.into_iter().chain([self.capture.tunnel_port]) {
-            if !self.capture.tolerated_outbound_ports.contains(&port) {
-                self.egress(Sender::App, Transport::Tcp, family, port);
-            }
+        self.egress(App, Tcp, family, free);
+        let usual = COMMON_PORTS.into_iter().chain(self.capture.tunnel_port);
+        let tolerated = &self.capture.tolerated_outbound_ports;
+        for port in usual.filter(|port| !tolerated.contains(port)).collect::<Vec<_>>() {
+            self.egress(App, Tcp, family, port);
         }
         let declared = [&self.capture.include_outbound_ports, &self.capture.exclude_outbound_ports];
-        for port in declared.into_iter().flatten() {
-            self.egress(Sender::App, Transport::Tcp, family, *port);
+        for port in declared.map(|list| self.some_of(list)).concat() {
+            self.egress(App, Tcp, family, port);
         }
-        for net in declared_cidrs(self.capture) {
-            if let Some(ip) = inside(net).filter(|ip| Family::of(*ip) == family) {
-                let port = self.free_port();
-                self.egress_to(Sender::App, Transport::Tcp, SocketAddr::new(ip, port));
-            }
-        }
-        self.egress(Sender::App, Transport::Udp, family, 53);
-        self.egress(Sender::App, Transport::Tcp, family, 53);
-        self.egress(Sender::App, Transport::Udp, family, 443);
-    }
-
-    /// The application's traffic to itself is left alone, DNS capture aside.
-    fn application_loopback(&mut self, family: Family, own: &[IpAddr]) {
-        let lo = loopback(family);
-        for ip in [lo].into_iter().chain(own.iter().copied()) {
+        let declared = [declared_cidrs(self.capture), self.addresses.service_cidrs.clone()];
+        let inside =
+            declared.map(|list| self.some_of(&list)).concat().into_iter().filter_map(inside);
+        let service = self.addresses.service.map(|service| service.ip());
+        for ip in inside.chain(service).filter(|ip| family.holds(*ip)).collect::<Vec<_>>() {
             let port = self.free_port();
-            self.add(Proof::Loopback, Sender::App, Transport::Tcp, None, (ip, port), UNTOUCHED);
+            self.probe(App, Tcp, None, (ip, port));
         }
-        for port in COMMON_PORTS {
-            self.add(Proof::Loopback, Sender::App, Transport::Tcp, None, (lo, port), UNTOUCHED);
-        }
-        for transport in [Transport::Udp, Transport::Tcp] {
-            let (proof, promise) = match self.dns_promise(53) {
-                Some(promise) => (Proof::Dns, promise),
-                None => (Proof::Loopback, UNTOUCHED),
-            };
-            self.add(proof, Sender::App, transport, None, (lo, 53), promise);
+        self.api_server(family);
+        self.egress(App, Udp, family, 53);
+        self.egress(App, Tcp, family, 53);
+        self.egress(App, Udp, family, 443);
+    }
+
+    /// The API server's own port shows who translates services before the mesh sees them; only
+    /// where the mesh must keep the packet in the pod.
+    fn api_server(&mut self, family: Family) {
+        let everything = self.capture.include_outbound_cidrs == Cidrs::All;
+        let service = self.addresses.service.filter(|s| everything && family.holds(s.ip()));
+        let Some(service) = service else { return };
+        let count = self.flows.len();
+        self.probe(App, Tcp, None, (service.ip(), service.port()));
+        match self.flows.get_mut(count) {
+            Some(flow) if flow.proof == Proof::Outbound => flow.proof = Proof::Service,
+            Some(_) => self.flows.truncate(count),
+            None => {}
         }
     }
 
-    /// What the proxy sends to this pod is captured as inbound, with the mesh's exemptions.
-    fn proxy_inbound(&mut self, family: Family, own: &[IpAddr]) {
-        let tcp = Transport::Tcp;
+    /// What the application sends to its own pod: to itself, and to ports rules like to name.
+    fn application_to_pod(&mut self, family: Family) {
+        let lo = loopback(family);
+        let alias = (family == Family::Ipv4).then_some(PASSTHROUGH_V4);
+        for ip in [lo].into_iter().chain(alias).chain(self.own(family)) {
+            let port = self.free_port();
+            self.probe(App, Tcp, None, (ip, port));
+        }
+        let capture_ports = [self.capture.inbound_port, self.capture.outbound_port];
+        let none = self.capture.promises_nothing();
+        let capture_ports = capture_ports.into_iter().filter(|_| !none);
+        for port in COMMON_PORTS.into_iter().chain(capture_ports) {
+            self.probe(App, Tcp, None, (lo, port));
+        }
+        for transport in [Udp, Tcp] {
+            self.probe(App, transport, None, (lo, 53));
+        }
+    }
+
+    /// What the proxy sends to its own pod, from everywhere and to every port with a rule.
+    fn proxy_to_pod(&mut self, family: Family) {
         let (lo, alias) = (loopback(family), passthrough(family));
-        for ip in [alias].into_iter().chain(own.iter().copied()) {
+        let alias_taken = self.capture.passthrough || family == Family::Ipv4;
+        for ip in alias_taken.then_some(alias).into_iter().chain(self.own(family)) {
             let source = (ip == alias).then_some(lo);
             let free = self.free_port();
-            let captured = Promise::Captured(self.capture.inbound_port);
-            self.add(Proof::Inbound, Sender::Proxy, tcp, source, (ip, free), captured);
-            let tunnel = self.capture.tunnel_port;
-            self.add(Proof::Tunnel, Sender::Proxy, tcp, source, (ip, tunnel), UNTOUCHED);
-            for port in self.exclusions_on_loopback() {
-                self.add(Proof::Exclusion, Sender::Proxy, tcp, source, (ip, port), UNTOUCHED);
+            let ports = [free].into_iter().chain(self.capture.tunnel_port);
+            let ports = ports.chain(self.exclusions_on_loopback()).chain([53]);
+            for port in ports.chain(self.inbound_ports()) {
+                self.probe(Proxy, Tcp, source, (ip, port));
             }
-            let dns = if self.dns_promise(53).is_some() { UNTOUCHED } else { captured };
-            self.add(Proof::Dns, Sender::Proxy, tcp, source, (ip, 53), dns);
         }
-        for port in COMMON_PORTS.into_iter().chain([self.free_port()]) {
-            self.add(Proof::Loopback, Sender::Proxy, tcp, None, (lo, port), UNTOUCHED);
+        let free = self.free_port();
+        let capture_ports = [self.capture.inbound_port, self.capture.outbound_port];
+        for port in COMMON_PORTS.into_iter().chain(capture_ports).chain([free]) {
+            self.probe(Proxy, Tcp, None, (lo, port));
         }
-        for ip in [lo].into_iter().chain(own.iter().copied()) {
-            let port = self.free_port();
-            self.add(Proof::Passthrough, Sender::Proxy, tcp, Some(alias), (ip, port), UNTOUCHED);
+        if self.capture.passthrough {
+            for ip in [lo].into_iter().chain(self.own(family)) {
+                let port = self.free_port();
+                self.probe(Proxy, Tcp, Some(alias), (ip, port));
+            }
         }
     }
 
@@ -146,104 +176,142 @@ impl Planner<'_> {
     fn exclusions_on_loopback(&self) -> Vec<u16> {
         let c = self.capture;
         let everything = c.include_outbound_cidrs == Cidrs::All;
-        let ports = c.exclude_outbound_ports.iter().copied();
-        ports.filter(|port| everything || !c.tolerated_outbound_ports.contains(port)).collect()
+        let mut ports = self.some_of(&c.exclude_outbound_ports);
+        ports.retain(|port| everything || !c.tolerated_outbound_ports.contains(port));
+        ports
+    }
+
+    /// Ports that inbound rules name or foreign ones like to, where these act on what the proxy
+    /// sends to its pod.
+    fn inbound_ports(&self) -> Vec<u16> {
+        let c = self.capture;
+        if c.interception == Interception::Redirect {
+            return Vec::new();
+        }
+        let mut ports = self.some_of(&c.exclude_inbound_ports);
+        ports.extend(COMMON_PORTS);
+        if let Ports::Only(list) = &c.include_inbound_ports {
+            ports.extend(self.some_of(list));
+        }
+        ports
     }
 
     /// The proxy's own egress must not come back to it.
     fn proxy_egress(&mut self, family: Family) {
         let free = self.free_port();
-        for port in [free, 80, self.capture.tunnel_port, 53] {
-            self.egress(Sender::Proxy, Transport::Tcp, family, port);
+        for port in [free, 80, 53].into_iter().chain(self.capture.tunnel_port) {
+            self.egress(Proxy, Tcp, family, port);
         }
-        self.egress(Sender::Proxy, Transport::Udp, family, 53);
+        self.egress(Proxy, Udp, family, 53);
     }
 
     /// With DNS capture, the same five-tuple used by application and proxy, in both orders.
     fn conntrack_zones(&mut self, family: Family) {
-        let Some(Promise::Captured(_)) = self.dns_promise(53) else { return };
-        for (first, second) in [(Sender::App, Sender::Proxy), (Sender::Proxy, Sender::App)] {
+        let dns = self.capture.dns;
+        if !dns.zones
+            || dns.udp == Reach::Nothing
+            || self.capture.exclude_outbound_ports.contains(&53)
+        {
+            return;
+        }
+        for (first, second) in [(App, Proxy), (Proxy, App)] {
             let first_index = self.flows.len();
-            self.egress(first, Transport::Udp, family, 53);
+            self.egress(first, Udp, family, 53);
             let mut flow = self.flows[first_index].clone();
+            let promised = self.promised(second, Udp, None, flow.destination);
+            flow.promise = promised.unwrap_or(Promise::Untouched);
             flow.sender = second;
-            flow.promise = self.egress_promise(second, Transport::Udp, flow.destination);
             flow.proof = Proof::Dns;
             flow.again = Some(first_index);
             self.flows.push(flow);
         }
     }
 
+    /// All of a declared list, or of a very long one some, others from look to look.
+    fn some_of<T: Copy>(&self, list: &[T]) -> Vec<T> {
+        let step = list.len().div_ceil(MOST_DECLARED).max(1);
+        let first = usize::try_from(self.addresses.seed).unwrap_or(0) % step;
+        list.iter().skip(first).step_by(step).copied().collect()
+    }
+
+    fn own(&self, family: Family) -> Vec<IpAddr> {
+        self.addresses.pod.iter().copied().filter(|ip| family.holds(*ip)).collect()
+    }
+
     fn egress(&mut self, sender: Sender, transport: Transport, family: Family, port: u16) {
         let ip = self.documentation_address(family, transport, port);
-        self.egress_to(sender, transport, SocketAddr::new(ip, port));
+        self.probe(sender, transport, None, (ip, port));
     }
 
-    fn egress_to(&mut self, sender: Sender, transport: Transport, to: SocketAddr) {
-        let promise = self.egress_promise(sender, transport, to);
-        let proof = match (sender, promise) {
-            (Sender::Proxy, _) => Proof::Loop,
-            (Sender::App, Promise::Captured(port)) if port == self.capture.dns_port => Proof::Dns,
-            (Sender::App, Promise::Captured(_)) => Proof::Outbound,
-            (Sender::App, Promise::Untouched) if to.port() == 53 => Proof::Dns,
-            (Sender::App, Promise::Untouched) => Proof::Exclusion,
+    fn promised(
+        &self,
+        sender: Sender,
+        transport: Transport,
+        source: Option<IpAddr>,
+        to: SocketAddr,
+    ) -> Option<Promise> {
+        // Consul captures what is sent to the resolver, and gives a dual-stack pod ::1 for it.
+        let dns = self.capture.dns;
+        let dual = self.addresses.families.len() > 1;
+        if dns.udp == Reach::Localhost && to.port() == 53 && dual && to.is_ipv4() {
+            return None;
+        }
+        let packet = Packet {
+            sender,
+            by_uid: !self.addresses.proxy_by_group,
+            transport,
+            from_passthrough: source
+                .is_some_and(|ip| [PASSTHROUGH_V4, PASSTHROUGH_V6].contains(&ip)),
+            to,
+            local: is_local(to.ip(), &self.addresses.pod),
         };
-        self.add(proof, sender, transport, None, (to.ip(), to.port()), promise);
+        promise(self.capture, &packet)
     }
 
-    /// The promise about egress, in the order in which Istio's rules decide
-    /// (istio `tools/istio-iptables/pkg/capture/run.go`).
-    fn egress_promise(&self, sender: Sender, transport: Transport, to: SocketAddr) -> Promise {
-        let c = self.capture;
-        if sender == Sender::Proxy || c.exclude_outbound_ports.contains(&to.port()) {
-            return UNTOUCHED;
-        }
-        if let Some(promise) = self.dns_promise(to.port()) {
-            return promise;
-        }
-        let excluded = c.exclude_outbound_cidrs.iter().any(|net| net.contains(&to.ip()));
-        let included = c.include_outbound_ports.contains(&to.port())
-            || c.include_outbound_cidrs.contains(to.ip());
-        match transport {
-            Transport::Tcp if included && !excluded => Promise::Captured(c.outbound_port),
-            _ => UNTOUCHED,
-        }
-    }
-
-    fn dns_promise(&self, port: u16) -> Option<Promise> {
-        let captured = self.capture.dns && !self.capture.exclude_outbound_ports.contains(&port);
-        (captured && port == 53).then_some(Promise::Captured(self.capture.dns_port))
-    }
-
-    fn add(
+    /// Adds a flow, unless the sender sends there already or nothing was promised about it.
+    fn probe(
         &mut self,
-        proof: Proof,
         sender: Sender,
         transport: Transport,
         source: Option<IpAddr>,
         (ip, port): (IpAddr, u16),
-        promise: Promise,
     ) {
-        let (family, destination) = (Family::of(ip), SocketAddr::new(ip, port));
-        if self.used.insert((sender, transport, destination)) {
-            let flow = Flow {
-                proof,
-                sender,
-                family,
-                transport,
-                source,
-                destination,
-                promise,
-                again: None,
-            };
-            self.flows.push(flow);
+        let destination = SocketAddr::new(ip, port);
+        let promised = self.promised(sender, transport, source, destination);
+        let Some(promise) = promised else { return };
+        if !self.used.insert((sender, transport, destination)) {
+            return;
         }
+        let (local, family) = (is_local(ip, &self.addresses.pod), Family::of(ip));
+        let proof = match (sender, promise) {
+            _ if source.is_some_and(|ip| passthrough(Family::of(ip)) == ip) => Proof::Passthrough,
+            (App, Promise::Captured(port)) if port == self.capture.dns_port => Proof::Dns,
+            (App, Promise::Captured(_) | Promise::Transparent(_) | Promise::Elsewhere) => {
+                Proof::Outbound
+            }
+            (App, Promise::Untouched) if local => Proof::Loopback,
+            (App, Promise::Untouched) if port == 53 => Proof::Dns,
+            (App, Promise::Untouched) => Proof::Exclusion,
+            (Proxy, _) if !local => Proof::Loop,
+            (Proxy, _) if port == 53 && self.capture.proxy_to_pod != Reach::Nothing => Proof::Dns,
+            (Proxy, Promise::Captured(_) | Promise::Transparent(_) | Promise::Elsewhere) => {
+                Proof::Inbound
+            }
+            (Proxy, Promise::Untouched) if Some(port) == self.capture.tunnel_port => Proof::Tunnel,
+            (Proxy, Promise::Untouched) if ip == loopback(family) => Proof::Loopback,
+            (Proxy, Promise::Untouched) if self.special.contains(&port) => Proof::Exclusion,
+            (Proxy, Promise::Untouched) => Proof::Loopback,
+        };
+        let flow =
+            Flow { proof, sender, family, transport, source, destination, promise, again: None };
+        self.flows.push(flow);
     }
 
     /// A documentation address (RFC 5737 TEST-NET-1, RFC 3849) not yet used with this port.
     fn documentation_address(&self, family: Family, transport: Transport, port: u16) -> IpAddr {
-        let moved =
-            |n: u64, range: u64| u8::try_from((self.seed / PORT_SPREAD + n) % range).unwrap_or(0);
+        let moved = |n: u64, range: u64| {
+            u8::try_from((self.addresses.seed / PORT_SPREAD + n) % range).unwrap_or(0)
+        };
         let address = |n: u8| match family {
             Family::Ipv4 => IpAddr::from([192, 0, 2, 1 + moved(u64::from(n), 254)]),
             Family::Ipv6 => {
@@ -253,7 +321,7 @@ impl Planner<'_> {
         };
         let free = |ip: &IpAddr| {
             let to = SocketAddr::new(*ip, port);
-            [Sender::App, Sender::Proxy].iter().all(|s| !self.used.contains(&(*s, transport, to)))
+            [App, Proxy].iter().all(|s| !self.used.contains(&(*s, transport, to)))
         };
         (0..254).map(address).find(free).unwrap_or(address(0))
     }
@@ -263,15 +331,13 @@ impl Planner<'_> {
         for _ in FIRST_PORT..u16::MAX {
             let port = self.port;
             self.port = port.checked_add(1).unwrap_or(FIRST_PORT);
-            if !self.capture.is_special(port) && !COMMON_PORTS.contains(&port) {
+            if !self.special.contains(&port) && !COMMON_PORTS.contains(&port) {
                 return port;
             }
         }
         FIRST_PORT
     }
 }
-
-const UNTOUCHED: Promise = Promise::Untouched;
 
 fn declared_cidrs(capture: &Capture) -> Vec<IpNet> {
     let included = match &capture.include_outbound_cidrs {

@@ -11,7 +11,7 @@ use super::{
     flow::{Flow, Promise, Sender},
     flows::{Addresses, flows},
 };
-use crate::capture::{Capture, Cidrs};
+use crate::capture::{Capture, Cidrs, Dns};
 use crate::pod::Family;
 use crate::profile::ISTIO;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn dual() -> Addresses {
         families: vec![Family::Ipv4, Family::Ipv6],
         pod: vec![IpAddr::from([10, 77, 0, 2]), "fd77::2".parse().expect("an address")],
         service: None,
-        seed: 0,
+        ..Addresses::default()
     }
 }
 
@@ -36,7 +36,7 @@ fn promise_of(capture: &Capture, sender: Sender, destination: &str) -> Option<Pr
 #[test]
 fn every_flow_has_a_destination_of_its_own() {
     let mut capture = ISTIO.capture();
-    capture.dns = true;
+    capture.dns = ISTIO.dns;
     capture.exclude_outbound_ports = vec![5432, 80];
     let flows = flows(&capture, &dual());
     let first: Vec<_> = flows.iter().filter(|f| f.again.is_none()).collect();
@@ -84,7 +84,7 @@ fn outside_the_included_range_nothing_is_captured() {
 fn dns_capture_moves_port_53_and_repeats_it_with_the_same_source_port() {
     let mut capture = ISTIO.capture();
     assert!(flows(&capture, &dual()).iter().all(|f| f.again.is_none()));
-    capture.dns = true;
+    capture.dns = ISTIO.dns;
     let flows = flows(&capture, &dual());
     let alias = promise_of(&capture, Sender::Proxy, "127.0.0.6:53");
     assert_eq!(alias, Some(Promise::Untouched));
@@ -105,7 +105,7 @@ proptest! {
         included in prop::collection::vec(1_u16.., 0..6),
     ) {
         let mut capture = ISTIO.capture();
-        capture.dns = dns;
+        capture.dns = if dns { ISTIO.dns } else { Dns::NONE };
         capture.exclude_outbound_ports = excluded;
         capture.include_outbound_ports = included;
         let flows = flows(&capture, &Addresses { seed, ..dual() });

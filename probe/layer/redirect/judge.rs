@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::{
     aggregate::{Broken, aggregate},
-    flow::{Flow, Proof, Sender},
+    flow::{Flow, Promise, Proof, Sender},
     outcome::{Dummy, Observed, Outcome, Seen},
     phrase,
-    vantage::Play,
-    verdict::{Verdict, verdict},
+    vantage::{Play, Vantage, oddity},
+    verdict::{Context, Verdict},
 };
 use crate::{
     capture::Capture,
@@ -41,13 +41,23 @@ pub struct Judged {
 #[must_use]
 pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     let proxy_answers = !matches!(seen.vantage.proxy, Play::Cannot { .. });
+    let transparent = seen.dummies.iter().any(|dummy| dummy.transparent);
+    let proxy_by_group = seen.vantage.proxy_by_group(capture);
+    let vanishes = vanishes(capture, &seen.flows);
+    let live = seen.live.as_deref();
+    let context =
+        Context { capture, pod, proxy_answers, proxy_by_group, live, transparent, vanishes };
     let verdicts: Vec<(&Observed, Verdict)> =
-        seen.flows.iter().map(|o| (o, verdict(o, pod, proxy_answers))).collect();
+        seen.flows.iter().map(|o| (o, context.verdict(o))).collect();
     let mut broken: Vec<Broken> = Vec::new();
     let mut proved = BTreeMap::new();
     for (observed, verdict) in &verdicts {
         match verdict {
             Verdict::Holds => *proved.entry(observed.flow.proof).or_default() += 1,
+            Verdict::Differs(code) => {
+                *proved.entry(observed.flow.proof).or_default() += 1;
+                broken.push((observed, *code));
+            }
             Verdict::Broken(code) => broken.push((observed, *code)),
             Verdict::Blind(_) => {}
         }
@@ -56,6 +66,7 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     let mut findings = broken_promises(capture, &broken);
     findings.extend(passthrough_missing(seen, &broken));
     findings.extend(listeners(&seen.dummies));
+    findings.extend(identity(capture, &seen.vantage));
     findings.extend(blind_spots(seen, &verdicts));
     let intact = findings.iter().all(|finding| finding.severity != Severity::Fail);
     if intact && !proved.is_empty() {
@@ -65,11 +76,22 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     Judged { findings, proved, unproved, unclear }
 }
 
+/// Whether packets that TPROXY cannot hand over vanish: by declaration, or because one did.
+fn vanishes(capture: &Capture, flows: &[Observed]) -> Option<bool> {
+    let vanished = |o: &Observed| {
+        matches!(o.flow.promise, Promise::Transparent(_))
+            && matches!(o.outcome, Outcome::Silent { .. })
+    };
+    let declared = capture.native_nftables.map(|native| !native);
+    declared.or_else(|| flows.iter().any(vanished).then_some(true))
+}
+
 /// What is not proved in some family, and what some kind of probe could tell nothing of. One
 /// family, sender or transport does not speak for another.
 fn lacking(verdicts: &[(&Observed, Verdict)]) -> (BTreeSet<Proof>, BTreeSet<Proof>) {
     let kind = |f: &Flow| (f.proof, f.family, f.sender, f.transport);
-    let held = || verdicts.iter().filter(|(_, v)| *v == Verdict::Holds).map(|(o, _)| &o.flow);
+    let holds = |v: &Verdict| matches!(v, Verdict::Holds | Verdict::Differs(_));
+    let held = || verdicts.iter().filter(|(_, v)| holds(v)).map(|(o, _)| &o.flow);
     let in_family: BTreeSet<_> = held().map(|f| (f.proof, f.family)).collect();
     let of_kind: BTreeSet<_> = held().map(kind).collect();
     let all = verdicts.iter().map(|(observed, _)| &observed.flow);
@@ -120,6 +142,12 @@ fn passthrough_missing(seen: &Seen, broken: &[Broken]) -> Option<Finding> {
         .then(|| Finding::new(Code::InboundAddressMissing, "::6", reason).of(Some(Family::Ipv6)))
 }
 
+fn identity(capture: &Capture, vantage: &Vantage) -> Option<Finding> {
+    let told = oddity(capture, vantage)?;
+    let subject = format!("{}:{}", vantage.uid, vantage.gid);
+    Some(Finding::new(Code::IdentityDiffers, subject, told))
+}
+
 /// The first listener of each kind of trouble.
 fn listeners(dummies: &[Dummy]) -> Vec<Finding> {
     let taken = dummies.iter().find(|d| d.error.as_deref() == Some("EADDRINUSE"));
@@ -149,10 +177,14 @@ fn listeners(dummies: &[Dummy]) -> Vec<Finding> {
 fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for sender in [Sender::App, Sender::Proxy] {
-        if let Play::Cannot { reason } = seen.vantage.play(sender) {
+        let concerned = seen.flows.iter().any(|o| o.flow.sender == sender);
+        if let Play::Cannot { reason } = seen.vantage.play(sender)
+            && concerned
+        {
             findings.push(unplayable(sender, reason, &seen.flows));
         }
     }
+    findings.extend(handing_over(seen, verdicts));
     let failed: Vec<&Observed> = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))
@@ -166,6 +198,21 @@ fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec<Finding> {
         findings.push(finding.with("flows", listed).with("count", failed.len()));
     }
     findings
+}
+
+/// TPROXY by native nftables shows itself to a transparent listener alone.
+fn handing_over(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
+    let blind = |(o, verdict): &&(&Observed, Verdict)| {
+        matches!(o.flow.promise, Promise::Transparent(_))
+            && *verdict == Verdict::Blind(Code::NotObservable)
+            && !matches!(o.outcome, Outcome::NotSent { .. })
+    };
+    let count = verdicts.iter().filter(blind).count();
+    let (uid, gid) = (seen.vantage.uid, seen.vantage.gid);
+    let reason = format!(
+        "TPROXY's hand-over not observable: running as {uid}:{gid}, needs NET_ADMIN for a transparent listener"
+    );
+    (count > 0).then(|| Finding::new(Code::NotObservable, "TPROXY", reason).with("flows", count))
 }
 
 fn unplayable(sender: Sender, reason: &str, flows: &[Observed]) -> Finding {

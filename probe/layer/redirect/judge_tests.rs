@@ -47,6 +47,7 @@ fn loops(to: &str, outcome: Outcome) -> Observed {
 fn arrived(port: u16, original: &str) -> Outcome {
     Outcome::Arrived {
         at: SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port),
+        listener: port,
         original: Some(address(original)),
         at_destination: false,
         answered: None,
@@ -55,7 +56,7 @@ fn arrived(port: u16, original: &str) -> Outcome {
 
 fn seen(flows: Vec<Observed>) -> Seen {
     let vantage = Vantage { uid: 0, gid: 0, proxy: Play::Own, app: Play::Own };
-    Seen { vantage, passthrough_v6: None, dummies: Vec::new(), flows }
+    Seen { vantage, passthrough_v6: None, live: None, dummies: Vec::new(), flows }
 }
 
 fn judged(flows: Vec<Observed>) -> Judged {
@@ -114,6 +115,7 @@ fn each_half_on_the_others_port_is_one_fact() {
 fn a_proxy_that_is_captured_like_an_application_is_not_the_rules_proxy() {
     let at_destination = Outcome::Arrived {
         at: address(IN),
+        listener: address(IN).port(),
         original: Some(address(IN)),
         at_destination: true,
         answered: None,
@@ -170,6 +172,7 @@ fn a_taken_port_names_its_owner_and_is_no_redirect_failure() {
         port: 15001,
         family: Family::Ipv4,
         transport: Transport::Tcp,
+        transparent: false,
         error: Some("EADDRINUSE".to_owned()),
         owner_uid: Some(1337),
     });

@@ -11,17 +11,24 @@ mod flows_tests;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+mod live;
+mod marked;
 mod observe;
 mod outcome;
 mod phrase;
+mod promise;
 mod send;
 mod serve;
 mod vantage;
 mod verdict;
+#[cfg(test)]
+mod verdict_tests;
 
 pub use flow::{Flow, Promise, Proof, Sender, Transport};
 pub use flows::{Addresses, flows};
 pub use judge::{Judged, judge};
+pub use live::{is_proxy, running_proxy};
+pub use marked::judge_marked_route;
 pub use observe::observe;
 pub use outcome::{Dummy, Observed, Offender, Outcome, Seen};
 pub use vantage::{Play, Vantage, vantage};

@@ -3,76 +3,88 @@
 use std::{
     collections::{BTreeSet, hash_map::RandomState},
     hash::{BuildHasher, Hasher},
+    io,
     net::SocketAddr,
-    time::Duration,
 };
 
 use futures_util::{StreamExt, future, stream};
+use socket2::Socket;
 
 use super::{
     flow::{Flow, Promise, Transport},
     flows::{Addresses, PASSTHROUGH_V6, flows, loopback},
+    live::{Witness, running_proxy},
     outcome::{Dummy, Observed, Outcome, Seen},
     send::{Sent, send},
     serve::{Arrivals, Listening, serve},
     vantage::{Play, Vantage, vantage},
 };
 use crate::{
-    capture::Capture,
+    capture::{Capture, Interception, Reach},
     net::{errno_name, listen, owner::as_owner},
-    pod::{Family, Pod},
+    plan::Plan,
+    pod::{Cap, Family, Pod},
 };
 
 /// Probes in flight at once: well below the usual limit of 1024 descriptors.
 const IN_FLIGHT: usize = 128;
 
-/// Opens the dummy listeners, sends every flow that this identity can send, and tells what
-/// happened. Takes the patience where nothing answers, up to a second more where a stranger does.
-pub async fn observe(
-    capture: &Capture,
-    app: Option<(u32, u32)>,
-    addresses: &Addresses,
-    pod: &Pod,
-    patience: Duration,
-) -> Seen {
-    let vantage = vantage(capture, app, &pod.identity);
+/// Opens the dummy listeners unless a proxy already runs, sends every flow that this identity can
+/// send, and tells what happened. Takes the patience where nothing answers, up to a second more
+/// where a stranger does.
+pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
+    let capture = &plan.capture;
+    let vantage = vantage(capture, plan.app, &pod.identity);
     let nonce = random();
-    let flows = flows(capture, &Addresses { seed: nonce, ..addresses.clone() });
-    let (dummies, mut listeners) = open_dummies(capture, addresses, &vantage, pod);
-    let passthrough_v6 =
-        addresses.families.contains(&Family::Ipv6).then(has_passthrough_v6).flatten();
-    let attended = attend(&flows, addresses, &vantage, &mut listeners);
-    let obstacles: Vec<Option<String>> =
-        flows.iter().map(|flow| obstacle(flow, &vantage, passthrough_v6, &dummies)).collect();
-    let arrivals = Arrivals::new(nonce, flows.len(), capture.dns, patience);
+    let proxy_by_group = vantage.proxy_by_group(capture);
+    let flows = flows(capture, &Addresses { seed: nonce, proxy_by_group, ..addresses.clone() });
+    let live = running_proxy(plan, pod);
+    let mut arrivals = Arrivals::new(nonce, flows.len(), plan.timeout());
+    let (dummies, mut listeners) = if live.is_some() {
+        arrivals.live = true;
+        arrivals.witness = Witness::open(capture.listen_ports()).ok();
+        (Vec::new(), Vec::new())
+    } else {
+        arrivals.answers = capture.dns.udp != Reach::Nothing;
+        open_dummies(capture, addresses, &vantage, pod)
+    };
+    let passthrough_v6 = (capture.passthrough && addresses.families.contains(&Family::Ipv6))
+        .then(has_passthrough_v6)
+        .flatten();
+    let left_alone = if live.is_some() { capture.listen_ports() } else { Vec::new() };
+    let attended = attend(&flows, addresses, &vantage, &left_alone, &mut listeners);
+    let obstacles: Vec<Option<String>> = flows
+        .iter()
+        .map(|flow| obstacle(flow, &vantage, passthrough_v6, &dummies, live.is_some()))
+        .collect();
     let serving = future::join_all(listeners.iter().map(|listener| serve(listener, &arrivals)));
     let outcomes = tokio::select! {
         // Listeners first: after a pause for want of CPU, what has arrived must be read before a
         // sender looks at the clock.
         biased;
-        _ = serving => unreachable!("listeners are served for ever"),
-        outcomes = run(&flows, &obstacles, &vantage, &arrivals) => outcomes,
+        _ = serving, if !listeners.is_empty() => unreachable!("listeners are served for ever"),
+        outcomes = run(&flows, &obstacles, &attended, &vantage, &arrivals) => outcomes,
     };
     let flows = flows.into_iter().zip(outcomes).zip(attended);
     let flows = flows.map(|((flow, outcome), attended)| Observed { flow, outcome, attended });
-    Seen { vantage, passthrough_v6, dummies, flows: flows.collect() }
+    Seen { vantage, passthrough_v6, live, dummies, flows: flows.collect() }
 }
 
 /// First all flows that stand alone, then those that repeat an earlier one.
 async fn run(
     flows: &[Flow],
     obstacles: &[Option<String>],
+    attended: &[bool],
     vantage: &Vantage,
     arrivals: &Arrivals,
 ) -> Vec<Outcome> {
     let one = |index: usize, source_port: Option<u16>| async move {
         let flow = &flows[index];
-        match obstacles[index].clone() {
-            Some(reason) => (index, Sent::without_port(Outcome::NotSent { reason })),
-            None => {
-                (index, send(index, flow, vantage.play(flow.sender), source_port, arrivals).await)
-            }
+        if let Some(reason) = obstacles[index].clone() {
+            return (index, Sent::without_port(Outcome::NotSent { reason }));
         }
+        let play = vantage.play(flow.sender);
+        (index, send(index, flow, play, source_port, attended[index], arrivals).await)
     };
     let mut sent: Vec<Option<Sent>> = flows.iter().map(|_| None).collect();
     let alone = (0..flows.len()).filter(|i| flows[*i].again.is_none());
@@ -110,7 +122,11 @@ fn obstacle(
     vantage: &Vantage,
     passthrough_v6: Option<bool>,
     dummies: &[Dummy],
+    live: bool,
 ) -> Option<String> {
+    if live && flow.again.is_some() {
+        return Some("the DNS port is not ours to answer on".to_owned());
+    }
     if let Play::Cannot { reason } = vantage.play(flow.sender) {
         return Some(reason.clone());
     }
@@ -134,14 +150,14 @@ fn blocked(flow: &Flow, dummies: &[Dummy]) -> Option<String> {
         at_port.all(|dummy| dummy.error.is_none())
     };
     match flow.promise {
-        Promise::Captured(port) if is_ours(port) => None,
+        Promise::Captured(port) | Promise::Transparent(port) if is_ours(port) => None,
         _ => Some(format!("port {} is not ours to listen on", failed.port)),
     }
 }
 
 /// Listeners on every capture port: TCP on all addresses, UDP for DNS where its redirection
-/// leads. The UDP ones belong to the proxy's identity where that is possible, for the mesh's
-/// conntrack zones take answers for the proxy's by their owner.
+/// leads. They belong to the proxy's identity where that is possible, for rules know the proxy's
+/// answers by their owner: conntrack zones of DNS, and the marks of TPROXY mode.
 fn open_dummies(
     capture: &Capture,
     addresses: &Addresses,
@@ -149,57 +165,68 @@ fn open_dummies(
     pod: &Pod,
 ) -> (Vec<Dummy>, Vec<Listening>) {
     let (mut dummies, mut listeners) = (Vec::new(), Vec::new());
+    let transparent = capture.interception == Interception::Tproxy
+        && (pod.identity.has(Cap::NetAdmin) || pod.identity.has(Cap::NetRaw));
+    let mut keep = |opened: io::Result<Socket>, mut dummy: Dummy| {
+        let opened = opened.and_then(|socket| Listening::new(socket, dummy.transport, false));
+        dummy.error = opened.as_ref().err().map(errno_name);
+        dummy.owner_uid = match &dummy.error {
+            Some(_) => pod.listener_on(dummy.port).map(|held| held.uid),
+            None => None,
+        };
+        dummies.push(dummy);
+        listeners.extend(opened.ok());
+    };
     for &family in &addresses.families {
         for port in capture.listen_ports() {
-            let opened = listen::tcp(SocketAddr::new(family.unspecified(), port));
-            keep(opened, port, family, Transport::Tcp, pod, &mut dummies, &mut listeners);
-            let at = SocketAddr::new(loopback(family), port);
-            let opened = match vantage.proxy {
-                Play::As { uid, gid } => as_owner(uid, gid, || listen::udp(at)),
-                Play::Own | Play::Cannot { .. } => listen::udp(at),
+            let dummy = |transport, transparent| Dummy {
+                port,
+                family,
+                transport,
+                transparent,
+                error: None,
+                owner_uid: None,
             };
-            keep(opened, port, family, Transport::Udp, pod, &mut dummies, &mut listeners);
+            let at = SocketAddr::new(family.unspecified(), port);
+            let open = || if transparent { listen::transparent(at) } else { listen::tcp(at) };
+            keep(played(&vantage.proxy, open), dummy(Transport::Tcp, transparent));
+            let at = SocketAddr::new(loopback(family), port);
+            keep(played(&vantage.proxy, || listen::udp(at)), dummy(Transport::Udp, false));
         }
     }
     (dummies, listeners)
 }
 
-fn keep(
-    opened: std::io::Result<socket2::Socket>,
-    port: u16,
-    family: Family,
-    transport: Transport,
-    pod: &Pod,
-    dummies: &mut Vec<Dummy>,
-    listeners: &mut Vec<Listening>,
-) {
-    let opened = opened.and_then(|socket| Listening::new(socket, transport, false));
-    let error = opened.as_ref().err().map(errno_name);
-    let owner_uid = error.as_ref().and_then(|_| pod.listener_on(port)).map(|held| held.uid);
-    dummies.push(Dummy { port, family, transport, error, owner_uid });
-    listeners.extend(opened.ok());
+/// A socket that belongs to this player: rules ask for the owner of answers as well.
+fn played(player: &Play, open: impl FnOnce() -> io::Result<Socket>) -> io::Result<Socket> {
+    match player {
+        Play::As { uid, gid } => as_owner(*uid, *gid, open),
+        Play::Own | Play::Marked { .. } | Play::Cannot { .. } => open(),
+    }
 }
 
 /// Listens at the destinations of local flows, so that arriving there is proof, and a refusal is
-/// not mistaken for "nothing listens". Privileged ports may stay without.
+/// not mistaken for "nothing listens". Privileged ports may stay without; a running proxy's do.
 fn attend(
     flows: &[Flow],
     addresses: &Addresses,
     vantage: &Vantage,
+    left_alone: &[u16],
     listeners: &mut Vec<Listening>,
 ) -> Vec<bool> {
     let mut attended_already = BTreeSet::new();
     let mut attend = |flow: &Flow| {
         let wanted = flow.again.is_none()
             && flow.is_local(&addresses.pod)
+            && !left_alone.contains(&flow.destination.port())
             && !matches!(vantage.play(flow.sender), Play::Cannot { .. });
         let place = (flow.transport, flow.destination);
         if wanted && attended_already.contains(&place) {
             return true;
         }
         let opened = match flow.transport {
-            Transport::Tcp if wanted => listen::tcp(flow.destination),
-            Transport::Udp if wanted => listen::udp(flow.destination),
+            Transport::Tcp if wanted => played(&vantage.app, || listen::tcp(flow.destination)),
+            Transport::Udp if wanted => played(&vantage.app, || listen::udp(flow.destination)),
             _ => return false,
         };
         let opened = opened.and_then(|socket| Listening::new(socket, flow.transport, true));

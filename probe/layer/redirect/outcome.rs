@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{flow::Flow, flow::Transport, vantage::Vantage};
-use crate::pod::Family;
+use crate::pod::{Family, Listener};
 
 /// Who refused, told by the socket's error queue (ip(7), `IP_RECVERR`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +38,21 @@ pub enum Outcome {
     Arrived {
         /// The accepted socket's own address: it tells which hook redirected.
         at: SocketAddr,
+        /// The port of the listener that accepted: not that of `at` if TPROXY handed it over.
+        listener: u16,
         /// The original destination; absent where the kernel offers none.
         original: Option<SocketAddr>,
         /// The listener stood at the destination itself and not at a capture port.
         at_destination: bool,
         /// For UDP: whether an answer found its way back. Absent where none was tried.
         answered: Option<bool>,
+    },
+    /// A proxy that already runs took it: the kernel named the other end of the connection.
+    Taken {
+        /// The local address of the socket that took it.
+        at: SocketAddr,
+        /// Its owner; absent while nobody has accepted the connection.
+        uid: Option<u32>,
     },
     /// Connected, but no listener of ours got the token.
     AcceptedElsewhere,
@@ -98,6 +107,8 @@ pub struct Dummy {
     pub family: Family,
     /// The transport protocol.
     pub transport: Transport,
+    /// It takes connections to any address, as TPROXY needs it.
+    pub transparent: bool,
     /// The errno's name if it could not be opened.
     pub error: Option<String>,
     /// The owner of the socket that holds the port, if the kernel told.
@@ -112,6 +123,8 @@ pub struct Seen {
     pub vantage: Vantage,
     /// Whether `::6` is on lo; absent where IPv6 is not tested, or where that could not be told.
     pub passthrough_v6: Option<bool>,
+    /// The running proxy's listeners on capture ports, if it was left alone.
+    pub live: Option<Vec<Listener>>,
     /// The dummy listeners.
     pub dummies: Vec<Dummy>,
     /// The flows, in the order of `flows()`.

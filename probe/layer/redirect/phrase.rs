@@ -25,7 +25,14 @@ pub(super) fn happened(outcome: &Outcome) -> String {
         Outcome::Arrived { at, answered: Some(false), .. } => {
             format!("arrived at {at}, but the answer did not come back")
         }
+        Outcome::Arrived { at, listener, .. } if *listener != at.port() => {
+            format!("was handed to port {listener} as {at}")
+        }
         Outcome::Arrived { at, .. } => format!("arrived at {at}"),
+        Outcome::Taken { at, uid: Some(uid) } => {
+            format!("was taken by a process of uid {uid} at {at}")
+        }
+        Outcome::Taken { at, uid: None } => format!("waits at {at} for somebody to accept it"),
         Outcome::AcceptedElsewhere => "was accepted by an unknown listener".to_owned(),
         Outcome::Refused { by: None } => "was refused by a reset".to_owned(),
         Outcome::Refused { by: Some(by) } => format!("was refused by {}", offender(by)),
@@ -55,6 +62,10 @@ pub(super) fn broken(observed: &Observed) -> String {
         (Promise::Captured(port), _) => {
             format!("{what} {became} instead of arriving at port {port}")
         }
+        (Promise::Transparent(port), _) => {
+            format!("{what} {became} instead of being handed to port {port} by TPROXY")
+        }
+        (Promise::Elsewhere, _) => format!("{what} {became} instead of being captured"),
         (Promise::Untouched, _) => format!("{what} must not be redirected, but {became}"),
     }
 }
@@ -63,7 +74,7 @@ pub(super) fn broken(observed: &Observed) -> String {
 pub(super) fn common(code: Code, families: &[Family], capture: &Capture) -> String {
     let names: Vec<String> = families.iter().map(ToString::to_string).collect();
     let names = names.join(" and ");
-    let (uid, gid) = (capture.proxy_uid, capture.proxy_gid);
+    let (uid, gid) = capture.proxy;
     match code {
         Code::RedirectMissing => format!("nothing in {names} is redirected: "),
         Code::RedirectFamilyMissing => {
@@ -83,6 +94,8 @@ fn offender(by: &Offender) -> String {
 pub(super) fn evidence(observed: &Observed) -> Value {
     let promised = match observed.flow.promise {
         Promise::Captured(port) => format!("arrives at port {port}"),
+        Promise::Transparent(port) => format!("handed to port {port} by TPROXY"),
+        Promise::Elsewhere => "captured".to_owned(),
         Promise::Untouched => "not redirected".to_owned(),
     };
     json!({

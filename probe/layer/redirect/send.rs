@@ -2,11 +2,16 @@
 
 use std::{io, time::Duration};
 
+use nix::errno::Errno;
 use socket2::Socket;
-use tokio::{net::UdpSocket, time::timeout};
+use tokio::{
+    net::{TcpStream, UdpSocket},
+    time::timeout,
+};
 
 use super::{
     flow::{Flow, Transport},
+    live::{DNS_QUERY, Witness},
     outcome::Outcome,
     serve::{Arrivals, TOKEN},
     vantage::Play,
@@ -42,14 +47,16 @@ pub(super) async fn send(
     flow: &Flow,
     play: &Play,
     source_port: Option<u16>,
+    attended: bool,
     arrivals: &Arrivals,
 ) -> Sent {
-    let socket = match open(flow, play, source_port) {
+    let own_port = arrivals.live && flow.transport == Transport::Tcp;
+    let socket = match open(flow, play, source_port, own_port) {
         Ok(socket) => socket,
         Err(error) => return Sent::without_port(failure("open a socket", &error, None)),
     };
     match flow.transport {
-        Transport::Tcp => Sent::without_port(tcp(index, flow, socket, arrivals).await),
+        Transport::Tcp => Sent::without_port(tcp(index, flow, socket, attended, arrivals).await),
         Transport::Udp => match udp(index, flow, socket, arrivals).await {
             Ok(sent) => sent,
             Err(error) => Sent::without_port(failure("connect", &error, None)),
@@ -57,12 +64,18 @@ pub(super) async fn send(
     }
 }
 
-fn open(flow: &Flow, play: &Play, source_port: Option<u16>) -> io::Result<Socket> {
+fn open(flow: &Flow, play: &Play, source_port: Option<u16>, own_port: bool) -> io::Result<Socket> {
     let create = || dial::socket(flow.destination, flow.transport);
     let socket = match play {
         Play::As { uid, gid } => as_owner(*uid, *gid, create)?,
-        Play::Own | Play::Cannot { .. } => create()?,
+        Play::Marked { .. } | Play::Own | Play::Cannot { .. } => create()?,
     };
+    if let Play::Marked { mark } = play {
+        socket.set_mark(*mark)?;
+    }
+    // Redirected to one port, connections from one source port would collide, and conntrack would
+    // give one of them another: a port of its own keeps each recognisable.
+    let source_port = source_port.or(own_port.then_some(0));
     match (flow.source, source_port) {
         (Some(source), port) => dial::bind(&socket, source, port.unwrap_or(0))?,
         (None, Some(port)) => dial::bind(&socket, flow.family.unspecified(), port)?,
@@ -71,11 +84,23 @@ fn open(flow: &Flow, play: &Play, source_port: Option<u16>) -> io::Result<Socket
     Ok(socket)
 }
 
-async fn tcp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> Outcome {
+async fn tcp(
+    index: usize,
+    flow: &Flow,
+    socket: Socket,
+    attended: bool,
+    arrivals: &Arrivals,
+) -> Outcome {
     let connected = match dial::connect(socket, flow.destination, arrivals.patience).await {
         Ok(connected) => connected,
         Err(outcome) => return outcome,
     };
+    // A running proxy gets no byte of ours: it would pass it on.
+    if arrivals.live
+        && let Some(outcome) = taken(&connected, flow, attended, arrivals.witness.as_ref())
+    {
+        return outcome;
+    }
     // The token fits an empty send buffer, so it is written at once.
     if let Err(error) = connected.try_write(&arrivals.token(index)) {
         return failure("send", &error, None);
@@ -83,10 +108,31 @@ async fn tcp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> 
     arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or(Outcome::AcceptedElsewhere)
 }
 
+/// What a running proxy did with the connection; none if it is ours to wait for.
+fn taken(
+    connected: &TcpStream,
+    flow: &Flow,
+    attended: bool,
+    witness: Option<&Witness>,
+) -> Option<Outcome> {
+    let blind = || io::Error::from_raw_os_error(Errno::EPROTONOSUPPORT as i32);
+    let ours = connected.local_addr();
+    let taker = ours.and_then(|ours| witness.ok_or_else(blind)?.taker(ours, flow.destination));
+    match taker {
+        Ok(Some(taker)) if !(attended && taker.at == flow.destination) => {
+            Some(Outcome::Taken { at: taker.at, uid: taker.uid })
+        }
+        _ if attended => None,
+        Ok(_) => Some(Outcome::AcceptedElsewhere),
+        Err(error) => Some(failure("ask sock_diag who accepted", &error, None)),
+    }
+}
+
 async fn arrival(index: usize, arrivals: &Arrivals, patience: Duration) -> Option<Outcome> {
     let arrival = timeout(patience, arrivals.wait(index)).await.ok()?;
     Some(Outcome::Arrived {
         at: arrival.at,
+        listener: arrival.listener,
         original: arrival.original,
         at_destination: arrival.at_destination,
         answered: None,
@@ -96,7 +142,10 @@ async fn arrival(index: usize, arrivals: &Arrivals, patience: Duration) -> Optio
 async fn udp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> io::Result<Sent> {
     socket.connect(&flow.destination.into())?;
     let source_port = socket.local_addr()?.as_socket().map(|local| local.port());
-    if let Err(error) = socket.send(&arrivals.token(index)) {
+    let token = arrivals.token(index);
+    let question = arrivals.live && flow.destination.port() == 53;
+    let payload = if question { &DNS_QUERY[..] } else { &token };
+    if let Err(error) = socket.send(payload) {
         let outcome = failure("send", &error, error_queue::offender(&socket));
         return Ok(Sent { outcome, source_port });
     }
@@ -118,10 +167,12 @@ async fn udp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> 
 /// For a query that reached the DNS dummy: whether the answer found its way back.
 async fn with_answer(outcome: Outcome, socket: &UdpSocket, arrivals: &Arrivals) -> Outcome {
     match outcome {
-        Outcome::Arrived { at, original, at_destination: false, .. } if arrivals.answers => {
+        Outcome::Arrived { at, listener, original, at_destination: false, .. }
+            if arrivals.answers =>
+        {
             let received = timeout(ANSWER_PATIENCE, socket.recv(&mut [0; TOKEN])).await;
             let answered = Some(matches!(received, Ok(Ok(_))));
-            Outcome::Arrived { at, original, at_destination: false, answered }
+            Outcome::Arrived { at, listener, original, at_destination: false, answered }
         }
         other => other,
     }

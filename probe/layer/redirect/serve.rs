@@ -10,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::flow::Transport;
+use super::{flow::Transport, live::Witness};
 use crate::net::listen::original_destination;
 
 /// A token: the run's number and the flow's index.
@@ -26,6 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Listening {
     socket: Listener,
     at_destination: bool,
+    port: u16,
 }
 
 enum Listener {
@@ -40,11 +41,16 @@ impl Listening {
         transport: Transport,
         at_destination: bool,
     ) -> io::Result<Listening> {
+        let port = socket.local_addr()?.as_socket().map_or(0, |address| address.port());
         let socket = match transport {
             Transport::Tcp => Listener::Tcp(TcpListener::from_std(socket.into())?),
             Transport::Udp => Listener::Udp(UdpSocket::from_std(socket.into())?),
         };
-        Ok(Listening { socket, at_destination })
+        Ok(Listening { socket, at_destination, port })
+    }
+
+    fn arrival(&self, at: SocketAddr, original: Option<SocketAddr>) -> Arrival {
+        Arrival { at, listener: self.port, original, at_destination: self.at_destination }
     }
 }
 
@@ -53,6 +59,8 @@ impl Listening {
 pub(super) struct Arrival {
     /// The accepted socket's own address.
     pub(super) at: SocketAddr,
+    /// The port of the listener that accepted: not that of `at` if TPROXY handed it over.
+    pub(super) listener: u16,
     /// The original destination, where the kernel told it.
     pub(super) original: Option<SocketAddr>,
     /// The listener stood at the flow's destination.
@@ -65,15 +73,20 @@ pub(super) struct Arrivals {
     slots: Vec<(RefCell<Option<Arrival>>, Notify)>,
     /// Whether UDP probes are answered.
     pub(super) answers: bool,
+    /// Who tells what a running proxy took; absent where our own listeners tell, or where the kernel
+    /// does not.
+    pub(super) witness: Option<Witness>,
+    /// A proxy runs: what we do not listen for may be its.
+    pub(super) live: bool,
     /// How long a packet may stay unanswered. Capture is known within microseconds; where the
     /// first hop sends ICMP, so is escape.
     pub(super) patience: Duration,
 }
 
 impl Arrivals {
-    pub(super) fn new(nonce: u64, flows: usize, answers: bool, patience: Duration) -> Arrivals {
+    pub(super) fn new(nonce: u64, flows: usize, patience: Duration) -> Arrivals {
         let slots = (0..flows).map(|_| (RefCell::new(None), Notify::new())).collect();
-        Arrivals { nonce, slots, answers, patience }
+        Arrivals { nonce, slots, answers: false, witness: None, live: false, patience }
     }
 
     /// The token of a flow.
@@ -106,19 +119,19 @@ impl Arrivals {
 /// Serves one listener for ever.
 pub(super) async fn serve(listener: &Listening, arrivals: &Arrivals) {
     match &listener.socket {
-        Listener::Tcp(socket) => serve_tcp(socket, listener.at_destination, arrivals).await,
-        Listener::Udp(socket) => serve_udp(socket, listener.at_destination, arrivals).await,
+        Listener::Tcp(socket) => serve_tcp(socket, listener, arrivals).await,
+        Listener::Udp(socket) => serve_udp(socket, listener, arrivals).await,
     }
 }
 
-async fn serve_tcp(socket: &TcpListener, at_destination: bool, arrivals: &Arrivals) {
+async fn serve_tcp(socket: &TcpListener, listener: &Listening, arrivals: &Arrivals) {
     let mut reading = FuturesUnordered::new();
     loop {
         tokio::select! {
             Some(()) = reading.next(), if !reading.is_empty() => {}
             accepted = socket.accept(),
                 if reading.len() < WAITING => match accepted {
-                    Ok((socket, _)) => reading.push(read_token(socket, at_destination, arrivals)),
+                    Ok((socket, _)) => reading.push(read_token(socket, listener, arrivals)),
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
         }
@@ -126,12 +139,12 @@ async fn serve_tcp(socket: &TcpListener, at_destination: bool, arrivals: &Arriva
 }
 
 /// Reads the token of an accepted connection; a stranger's is dropped.
-async fn read_token(stream: TcpStream, at_destination: bool, arrivals: &Arrivals) {
+async fn read_token(stream: TcpStream, listener: &Listening, arrivals: &Arrivals) {
     let Ok(at) = stream.local_addr() else { return };
     let original = original_destination(&stream);
     let mut token = [0; TOKEN];
     if let Ok(Some(())) = timeout(READ_PATIENCE, fill(&stream, &mut token)).await {
-        arrivals.leave(&token, Arrival { at, original, at_destination });
+        arrivals.leave(&token, listener.arrival(at, original));
     }
 }
 
@@ -150,13 +163,13 @@ async fn fill(stream: &TcpStream, buffer: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-async fn serve_udp(socket: &UdpSocket, at_destination: bool, arrivals: &Arrivals) {
+async fn serve_udp(socket: &UdpSocket, listener: &Listening, arrivals: &Arrivals) {
     let Ok(at) = socket.local_addr() else { return std::future::pending().await };
     loop {
         let mut token = [0; TOKEN + 1];
         match socket.recv_from(&mut token).await {
             Ok((TOKEN, from)) => {
-                let arrival = Arrival { at, original: None, at_destination };
+                let arrival = listener.arrival(at, None);
                 if arrivals.leave(&token[..TOKEN], arrival) && arrivals.answers {
                     // Best effort: an answer that is lost is what the sender then reports.
                     let _ = socket.try_send_to(&token[..TOKEN], from);

@@ -4,94 +4,253 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{
     flow::{Flow, Promise, Proof, Sender, Transport},
+    live::is_proxy,
     observe::NO_PASSTHROUGH,
     outcome::{Observed, Offender, Outcome},
 };
-use crate::finding::Code;
+use crate::{
+    capture::{Capture, Interception},
+    finding::Code,
+    pod::Listener,
+};
 
 /// What one flow says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// As promised, with proof.
     Holds,
+    /// As promised, with proof, but with something to tell.
+    Differs(Code),
     /// Not as promised.
     Broken(Code),
     /// Neither: the code says why it is unknown.
     Blind(Code),
 }
 
-use Verdict::{Blind, Broken, Holds};
+use Verdict::{Blind, Broken, Differs, Holds};
 
-/// Compares one flow's outcome with its promise; `pod` are the pod's own addresses, `proxy_answers`
-/// says that the DNS dummies belong to the proxy's identity.
-pub(super) fn verdict(observed: &Observed, pod: &[IpAddr], proxy_answers: bool) -> Verdict {
-    match (&observed.outcome, observed.flow.promise) {
-        (Outcome::NotSent { reason }, _) if reason == NO_PASSTHROUGH => {
-            Broken(Code::InboundAddressMissing)
-        }
-        (Outcome::NotSent { .. }, _) => Blind(Code::NotObservable),
-        (_, Promise::Captured(port)) => captured(observed, port, pod, proxy_answers),
-        (_, Promise::Untouched) if observed.flow.is_local(pod) => untouched_inside(observed),
-        (_, Promise::Untouched) => untouched_outside(observed, pod),
-    }
+/// What judging a flow takes besides what happened to it.
+pub(super) struct Context<'a> {
+    /// The promise.
+    pub(super) capture: &'a Capture,
+    /// The pod's own addresses.
+    pub(super) pod: &'a [IpAddr],
+    /// The DNS dummies belong to the proxy's identity.
+    pub(super) proxy_answers: bool,
+    /// The rules know whoever plays the proxy by the group alone.
+    pub(super) proxy_by_group: bool,
+    /// The running proxy's listeners, if it was left alone.
+    pub(super) live: Option<&'a [Listener]>,
+    /// Our listeners are transparent.
+    pub(super) transparent: bool,
+    /// What TPROXY cannot hand over vanishes: iptables drops it, native nftables lets it go on
+    /// (kernel `net/netfilter/xt_TPROXY.c`, `nft_tproxy.c`). None if nobody said and nothing did.
+    pub(super) vanishes: Option<bool>,
 }
 
-fn captured(observed: &Observed, port: u16, pod: &[IpAddr], proxy_answers: bool) -> Verdict {
-    let flow = &observed.flow;
-    let local = flow.is_local(pod);
-    match &observed.outcome {
-        Outcome::Arrived { at_destination: true, .. } => Broken(escaped(flow)),
-        Outcome::Arrived { at, original, answered, .. } if at.port() == port => {
-            arrived(flow, *original, *answered, proxy_answers)
-        }
-        Outcome::Arrived { .. } => Broken(wrong_port(flow)),
-        Outcome::Silent { .. } if local => Broken(Code::CaptureDropped),
-        Outcome::LeftThePod { .. } | Outcome::Silent { .. } => Broken(escaped(flow)),
-        Outcome::Refused { by } | Outcome::Failed { by, .. } if is_outside(by.as_ref(), pod) => {
-            Broken(escaped(flow))
-        }
-        // Where we could not listen at a local destination, the refusal is the escape.
-        Outcome::Refused { .. } if local && !observed.attended => Broken(escaped(flow)),
-        Outcome::Refused { .. } => Broken(Code::CaptureRefused),
-        Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
-        Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
-        Outcome::Failed { .. } | Outcome::NotSent { .. } => Blind(Code::ProbeFailed),
-    }
-}
-
-/// The mesh's conntrack zones let the proxy's answers find back, and nobody else's.
-fn arrived(
-    flow: &Flow,
-    original: Option<SocketAddr>,
-    answered: Option<bool>,
-    proxy_answers: bool,
-) -> Verdict {
-    match flow.transport {
-        Transport::Tcp if original == Some(flow.destination) => Holds,
-        Transport::Tcp => Broken(Code::OriginalDestinationWrong),
-        Transport::Udp if answered == Some(!proxy_answers) => Broken(Code::DnsZoneMissing),
-        Transport::Udp => Holds,
-    }
-}
-
-fn untouched_inside(observed: &Observed) -> Verdict {
-    match &observed.outcome {
-        Outcome::Arrived { at, at_destination: true, .. } if *at == observed.flow.destination => {
-            Holds
-        }
-        Outcome::Arrived { .. } => Broken(taken(&observed.flow)),
-        // Some other server at this port may well keep silent to a stranger's datagram.
-        Outcome::Silent { .. }
-            if !observed.attended && observed.flow.transport == Transport::Udp =>
+impl Context<'_> {
+    /// Compares one flow's outcome with its promise.
+    pub(super) fn verdict(&self, observed: &Observed) -> Verdict {
+        if let Some(live) = self.live
+            && let Some(verdict) = self.beside_proxy(&observed.flow, &observed.outcome, live)
         {
+            return verdict;
+        }
+        match (&observed.outcome, observed.flow.promise) {
+            (Outcome::NotSent { reason }, _) if reason == NO_PASSTHROUGH => {
+                Broken(Code::InboundAddressMissing)
+            }
+            (Outcome::NotSent { .. }, _) => Blind(Code::NotObservable),
+            (_, Promise::Captured(port)) => self.captured(observed, port),
+            (_, Promise::Transparent(port)) => self.transparent(observed, port),
+            (_, Promise::Elsewhere) => self.elsewhere(observed),
+            (_, Promise::Untouched) if observed.flow.is_local(self.pod) => {
+                self.untouched_inside(observed)
+            }
+            (_, Promise::Untouched) => untouched_outside(observed, self.pod),
+        }
+    }
+
+    /// What only a running proxy brings about; none where it makes no difference.
+    fn beside_proxy(&self, flow: &Flow, outcome: &Outcome, live: &[Listener]) -> Option<Verdict> {
+        let udp = flow.transport == Transport::Udp;
+        let held = |port: u16| live.iter().any(|held| held.address.port() == port);
+        Some(match (outcome, flow.promise) {
+            (Outcome::Taken { at, uid }, _) if !self.by_proxy(*at, *uid, flow, live) => {
+                Broken(Code::TrafficDiverted)
+            }
+            (Outcome::Taken { at, .. }, Promise::Untouched) if *at == flow.destination => Holds,
+            (Outcome::Taken { .. }, Promise::Untouched) => Broken(taken(flow)),
+            (Outcome::Taken { at, .. }, Promise::Captured(port)) if at.port() == port => Holds,
+            (Outcome::Taken { at, .. }, Promise::Captured(port))
+                if self.is_builtin(port, at.port()) =>
+            {
+                Differs(Code::BuiltinPort)
+            }
+            (Outcome::Taken { at, .. }, Promise::Transparent(_)) if *at == flow.destination => {
+                Holds
+            }
+            (Outcome::Taken { .. }, _) => Broken(wrong_port(flow)),
+            (Outcome::Refused { by }, Promise::Captured(port))
+                if !held(port) && !is_outside(by.as_ref(), flow, self.pod) =>
+            {
+                Broken(Code::ProxyAbsent)
+            }
+            // An answer, with a hop limit of 1: from inside the pod.
+            (Outcome::AcceptedElsewhere, Promise::Captured(_)) if udp => Holds,
+            (Outcome::AcceptedElsewhere, Promise::Untouched) if udp => Broken(taken(flow)),
+            // A proxy may keep silent where a first hop that answers does not.
+            (Outcome::Silent { .. }, _) if udp => Blind(Code::NotObservable),
+            _ => return None,
+        })
+    }
+
+    /// Whether the proxy took it: its socket, or, before it accepts, its listener.
+    fn by_proxy(&self, at: SocketAddr, uid: Option<u32>, flow: &Flow, live: &[Listener]) -> bool {
+        let listens =
+            |held: &Listener| held.address.port() == at.port() && is_proxy(self.capture, held.uid);
+        match uid {
+            Some(uid) => is_proxy(self.capture, uid),
+            None => at == flow.destination || live.iter().any(listens),
+        }
+    }
+
+    fn captured(&self, observed: &Observed, port: u16) -> Verdict {
+        let flow = &observed.flow;
+        let local = flow.is_local(self.pod);
+        match &observed.outcome {
+            Outcome::Arrived { at_destination: true, .. } => Broken(escaped(flow)),
+            Outcome::Arrived { at, original, answered, .. } if at.port() == port => {
+                self.arrived(flow, *original, *answered)
+            }
+            Outcome::Arrived { at, original, .. }
+                if *original == Some(flow.destination) && self.is_builtin(port, at.port()) =>
+            {
+                Differs(Code::BuiltinPort)
+            }
+            Outcome::Arrived { .. } => Broken(wrong_port(flow)),
+            Outcome::Silent { .. } if local => Broken(Code::CaptureDropped),
+            Outcome::LeftThePod { .. } | Outcome::Silent { .. } => Broken(escaped(flow)),
+            Outcome::Refused { by } | Outcome::Failed { by, .. }
+                if is_outside(by.as_ref(), flow, self.pod) =>
+            {
+                Broken(escaped(flow))
+            }
+            // Where we could not listen at a local destination, the refusal is the escape.
+            Outcome::Refused { .. } if local && !observed.attended => Broken(escaped(flow)),
+            Outcome::Refused { .. } => Broken(Code::CaptureRefused),
+            // The API server itself, one hop away.
+            Outcome::AcceptedElsewhere if flow.proof == Proof::Service => Broken(escaped(flow)),
+            Outcome::AcceptedElsewhere | Outcome::Taken { .. } => Broken(Code::TrafficDiverted),
+            Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
+            Outcome::Failed { .. } | Outcome::NotSent { .. } => Blind(Code::ProbeFailed),
+        }
+    }
+
+    /// A port that the mesh's CNI plugin uses whatever is declared.
+    fn is_builtin(&self, promised: u16, port: u16) -> bool {
+        self.capture.builtin_ports.is_some_and(|(outbound, inbound)| {
+            (promised == self.capture.outbound_port && port == outbound)
+                || (promised == self.capture.inbound_port && port == inbound)
+        })
+    }
+
+    /// What reaches its destination passed no rule at all, unless native nftables let go of what it
+    /// could not hand over.
+    fn elsewhere(&self, observed: &Observed) -> Verdict {
+        let at_destination =
+            matches!(observed.outcome, Outcome::Arrived { at_destination: true, .. });
+        if at_destination && self.capture.native_nftables != Some(true) {
+            Broken(escaped(&observed.flow))
+        } else {
             Blind(Code::NotObservable)
         }
-        Outcome::Silent { .. } => Broken(Code::CaptureDropped),
-        // Where we could not listen, the kernel's own refusal is what an untouched packet meets.
-        Outcome::Refused { .. } | Outcome::AcceptedElsewhere if !observed.attended => Holds,
-        Outcome::Refused { .. } | Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
-        Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
-        _ => Blind(Code::ProbeFailed),
+    }
+
+    /// TPROXY hands a packet only to a transparent listener.
+    fn transparent(&self, observed: &Observed, port: u16) -> Verdict {
+        let flow = &observed.flow;
+        match &observed.outcome {
+            Outcome::Arrived { at_destination: true, .. } | Outcome::Refused { by: None }
+                if !self.transparent && self.vanishes != Some(true) =>
+            {
+                Blind(Code::NotObservable)
+            }
+            Outcome::Arrived { at_destination: true, .. } => Broken(escaped(flow)),
+            Outcome::Arrived { at, listener, .. } if *at == flow.destination => {
+                if *listener == port { Holds } else { Broken(wrong_port(flow)) }
+            }
+            Outcome::Arrived { .. } => Broken(Code::InterceptionDiffers),
+            Outcome::Silent { .. } if self.transparent => Broken(Code::CaptureDropped),
+            Outcome::Silent { .. } => Holds,
+            Outcome::Refused { .. } if !observed.attended => Broken(escaped(flow)),
+            Outcome::Refused { .. } => Broken(Code::CaptureRefused),
+            Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
+            Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
+            _ => Blind(Code::ProbeFailed),
+        }
+    }
+
+    /// Who arrived at the right port: with its original destination, and with a way back.
+    fn arrived(
+        &self,
+        flow: &Flow,
+        original: Option<SocketAddr>,
+        answered: Option<bool>,
+    ) -> Verdict {
+        match (flow.transport, original) {
+            (Transport::Tcp, Some(original)) if original == flow.destination => Holds,
+            (Transport::Tcp, None) => Broken(Code::OriginalDestinationUnavailable),
+            (Transport::Tcp, Some(_)) if flow.proof == Proof::Service => {
+                Differs(Code::ServiceTranslated)
+            }
+            (Transport::Tcp, Some(_)) => Broken(Code::OriginalDestinationWrong),
+            // The mesh's conntrack zones let the proxy's answers find back, and nobody else's.
+            (Transport::Udp, _) if self.capture.dns.owned_answers => {
+                let wrong = answered == Some(!self.proxy_answers);
+                if wrong { Broken(Code::DnsZoneMissing) } else { Holds }
+            }
+            (Transport::Udp, _) if answered == Some(false) => Broken(Code::CaptureDropped),
+            (Transport::Udp, _) => Holds,
+        }
+    }
+
+    fn untouched_inside(&self, observed: &Observed) -> Verdict {
+        match &observed.outcome {
+            Outcome::Arrived { at, at_destination, listener, .. }
+                if *at == observed.flow.destination
+                    && (*at_destination || *listener == at.port()) =>
+            {
+                Holds
+            }
+            // The nat rules of TPROXY mode know a user that nobody runs as.
+            Outcome::Arrived { at, original, .. }
+                if observed.flow.proof == Proof::Passthrough
+                    && self.by_idle_user(&observed.flow)
+                    && at.port() == self.capture.inbound_port
+                    && *original == Some(observed.flow.destination) =>
+            {
+                Blind(Code::NotObservable)
+            }
+            Outcome::Arrived { .. } => Broken(taken(&observed.flow)),
+            // Some other server at this port may well keep silent to a stranger's datagram.
+            Outcome::Silent { .. }
+                if !observed.attended && observed.flow.transport == Transport::Udp =>
+            {
+                Blind(Code::NotObservable)
+            }
+            Outcome::Silent { .. } => Broken(Code::CaptureDropped),
+            // Where we could not listen, the kernel's own refusal is what an untouched packet meets.
+            Outcome::Refused { .. } | Outcome::AcceptedElsewhere if !observed.attended => Holds,
+            Outcome::Refused { .. } | Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
+            Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
+            _ => Blind(Code::ProbeFailed),
+        }
+    }
+
+    fn by_idle_user(&self, flow: &Flow) -> bool {
+        let tproxy = self.capture.interception == Interception::Tproxy;
+        tproxy && flow.sender == Sender::Proxy && !self.proxy_by_group
     }
 }
 
@@ -99,7 +258,9 @@ fn untouched_outside(observed: &Observed, pod: &[IpAddr]) -> Verdict {
     match &observed.outcome {
         Outcome::Arrived { .. } => Broken(taken(&observed.flow)),
         Outcome::LeftThePod { .. } | Outcome::Silent { .. } => Holds,
-        Outcome::Refused { by } | Outcome::Failed { by, .. } if is_outside(by.as_ref(), pod) => {
+        Outcome::Refused { by } | Outcome::Failed { by, .. }
+            if is_outside(by.as_ref(), &observed.flow, pod) =>
+        {
             Holds
         }
         Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
@@ -107,9 +268,13 @@ fn untouched_outside(observed: &Observed, pod: &[IpAddr]) -> Verdict {
     }
 }
 
-/// The flow got out: somebody who is not this pod answered by ICMP.
-fn is_outside(by: Option<&Offender>, pod: &[IpAddr]) -> bool {
-    by.is_some_and(|by| !by.address.is_loopback() && !pod.contains(&by.address))
+/// The flow got out: somebody who is not this pod answered by ICMP. With a hop limit of 1 the
+/// destination itself cannot: its name is on what conntrack translated back.
+fn is_outside(by: Option<&Offender>, flow: &Flow, pod: &[IpAddr]) -> bool {
+    by.is_some_and(|by| {
+        let translated = by.address == flow.destination.ip() && !by.is_time_exceeded();
+        !by.address.is_loopback() && !pod.contains(&by.address) && !translated
+    })
 }
 
 fn escaped(flow: &Flow) -> Code {

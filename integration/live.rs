@@ -1,0 +1,194 @@
+//! Beside a proxy that already runs: nothing is bound, nothing is sent to it, and still it is known who took what.
+
+use std::io::Read;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::world::{Backend, Output, Pod, Rules, Who, World, as_owner};
+
+const ENVOY: u32 = 1337;
+const ZTUNNEL: u32 = 0;
+const SIDECAR: [u16; 2] = [15001, 15006];
+const IN_POD: [u16; 4] = [15001, 15006, 15008, 15053];
+
+/// What a stand-in for a proxy does with a connection.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// Reads until the other side closes.
+    Reads,
+    /// Closes at once.
+    Closes,
+    /// Resets at once.
+    Resets,
+    /// Leaves it in the backlog.
+    Hangs,
+}
+
+/// Listeners of a running proxy, on every address of both families as Envoy and ztunnel have them.
+struct Proxy {
+    /// Bytes that it was sent.
+    read: Arc<AtomicUsize>,
+    /// Those that nobody accepts from.
+    _kept: Vec<TcpListener>,
+}
+
+impl Proxy {
+    fn start(owner: u32, ports: &[u16], manner: Manner) -> Proxy {
+        let read = Arc::new(AtomicUsize::new(0));
+        let mut kept = Vec::new();
+        for port in ports {
+            let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port));
+            let listener =
+                as_owner(owner, || TcpListener::bind(everywhere)).expect("the port is free");
+            if matches!(manner, Manner::Hangs) {
+                kept.push(listener);
+                continue;
+            }
+            let read = Arc::clone(&read);
+            // Who accepts owns what is accepted.
+            thread::spawn(move || {
+                as_owner(owner, || {
+                    for accepted in listener.incoming().flatten() {
+                        serve(accepted, manner, &read);
+                    }
+                });
+            });
+        }
+        Proxy { read, _kept: kept }
+    }
+}
+
+fn serve(mut accepted: TcpStream, manner: Manner, read: &AtomicUsize) {
+    match manner {
+        Manner::Reads => {
+            accepted.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+            let count = accepted.read(&mut [0; 64]).unwrap_or(0);
+            read.fetch_add(count, Ordering::Relaxed);
+        }
+        Manner::Resets => {
+            let socket = socket2::Socket::from(accepted);
+            socket.set_linger(Some(Duration::ZERO)).expect("linger");
+        }
+        Manner::Closes | Manner::Hangs => {}
+    }
+}
+
+/// A DNS server on the mesh's port: it answers every query with the query.
+fn dns(owner: u32) {
+    let bind = || UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 15053)).expect("the port is free");
+    let socket = as_owner(owner, bind);
+    thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut query) {
+            let _ = socket.send_to(&query[..length], from);
+        }
+    });
+}
+
+fn proofs(run: &Output) -> u64 {
+    run.report()["proofs"].as_u64().expect("a number of proofs")
+}
+
+#[test]
+fn beside_a_running_sidecar_each_identity_proves_its_half() {
+    for backend in Backend::ALL {
+        let pod = Pod::with(World::DUAL, backend, &Rules::istio());
+        let envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Reads);
+        for who in Who::ALL {
+            let run = pod.run(who, &["check", "--output", "json"]).expect(0);
+            assert!(proofs(&run) > 10, "{backend:?} {who:?}: {run}");
+        }
+        assert_eq!(envoy.read.load(Ordering::Relaxed), 0, "podprobe sent bytes to the proxy");
+    }
+}
+
+#[test]
+fn whatever_the_proxy_does_with_a_connection_it_is_known_who_took_it() {
+    for manner in [Manner::Closes, Manner::Hangs] {
+        let pod = Pod::with(World::DUAL, Backend::Nft, &Rules::istio());
+        let _envoy = Proxy::start(ENVOY, &SIDECAR, manner);
+        for who in Who::ALL {
+            pod.run(who, &["check"]).expect(0);
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_resets_at_once_is_never_taken_for_an_escape() {
+    let pod = Pod::with(World::V4, Backend::Nft, &Rules::istio());
+    let _envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Resets);
+    let run = pod.run(Who::App, &["check", "--output", "json"]);
+    let fails = run.codes("fail");
+    assert!(
+        !fails.iter().any(|code| code.contains("escaped") || code.contains("missing")),
+        "{run}"
+    );
+}
+
+#[test]
+fn beside_a_running_sidecar_rules_that_are_gone_are_missed() {
+    let pod = World::DUAL.start();
+    let _envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Reads);
+    for who in Who::ALL {
+        let run = pod.run(who, &["check", "--output", "json"]).expect(30);
+        assert_eq!(run.cause(), "redirect-missing", "{who:?}: {run}");
+    }
+}
+
+#[test]
+fn beside_a_running_sidecar_swapped_and_wrong_ports_are_named() {
+    let rules = Rules::istio().replace("15001", "1500x").replace("15006", "15001");
+    let pod = Pod::with(World::V4, Backend::IptablesNft, &rules.replace("1500x", "15006"));
+    let _envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Reads);
+    let run = pod.run(Who::App, &["check", "--output", "json"]).expect(30);
+    assert_eq!(run.cause(), "outbound-wrong-port", "{run}");
+    let run = pod.run(Who::Root, &["check", "--output", "json"]).expect(30);
+    assert_eq!(run.cause(), "ports-swapped", "{run}");
+}
+
+#[test]
+fn ambient_is_proved_beside_ztunnel_by_whatever_user() {
+    for backend in Backend::ALL {
+        let pod = Pod::with(World::DUAL, backend, &Rules::ambient());
+        let ztunnel = Proxy::start(ZTUNNEL, &IN_POD, Manner::Reads);
+        dns(ZTUNNEL);
+        for who in [Who::Proxy, Who::App, Who::Root, Who::Ids(0, 0)] {
+            let run =
+                pod.run(who, &["check", "--mesh", "istio-ambient", "--output", "json"]).expect(0);
+            assert!(proofs(&run) > 10, "{backend:?} {who:?}: {run}");
+        }
+        assert_eq!(ztunnel.read.load(Ordering::Relaxed), 0, "podprobe sent bytes to ztunnel");
+    }
+}
+
+#[test]
+fn ambient_rules_without_ztunnel_say_that_nobody_listens_and_leave_its_ports_alone() {
+    let pod = Pod::with(World::DUAL, Backend::Nft, &Rules::ambient());
+    let run =
+        pod.run(Who::App, &["check", "--mesh", "istio-ambient", "--output", "json"]).expect(30);
+    assert_eq!(run.cause(), "proxy-absent", "{run}");
+}
+
+#[test]
+fn ztunnels_listeners_without_rules_are_no_proof() {
+    // As after a reboot of the node: listeners and annotation are there, the rules are not.
+    let pod = World::DUAL.start();
+    let _ztunnel = Proxy::start(ZTUNNEL, &IN_POD, Manner::Reads);
+    let run =
+        pod.run(Who::App, &["check", "--mesh", "istio-ambient", "--output", "json"]).expect(30);
+    assert_eq!(run.cause(), "redirect-missing", "{run}");
+}
+
+#[test]
+fn live_by_demand_binds_nothing_and_a_stranger_on_the_port_is_named() {
+    let pod = Pod::with(World::V4, Backend::Nft, &Rules::istio());
+    let run = pod.run(Who::App, &["check", "--listeners", "live", "--output", "json"]).expect(30);
+    assert_eq!(run.cause(), "proxy-absent", "{run}");
+    let _stranger = Proxy::start(4711, &SIDECAR, Manner::Reads);
+    let run = pod.run(Who::App, &["check", "--listeners", "live", "--output", "json"]).expect(30);
+    assert_eq!(run.cause(), "traffic-diverted", "{run}");
+    assert!(run.report().to_string().contains("uid 4711"), "{run}");
+}
