@@ -207,3 +207,16 @@ fn names_family(run: &Output, family: &str) -> bool {
 fn both_families(rule: &str) {
     sh(&format!("iptables-nft {rule}; ip6tables-nft {rule}"));
 }
+
+#[test]
+fn the_proxys_egress_that_ends_at_a_dead_port_never_passes() {
+    let pod = Pod::with(World::V4, Backend::IptablesNft, &Rules::istio());
+    sh(
+        "iptables-nft -t nat -I OUTPUT -p tcp -d 192.0.2.0/24 --dport 80 -m owner --uid-owner 1337 \
+        -j REDIRECT --to-ports 9999",
+    );
+    for who in [Who::Proxy, Who::Root] {
+        let run = pod.run(who, &["check", "--output", "json"]).expect(5);
+        assert!(run.report()["cause"]["reason"].to_string().contains("prove loop"), "{run}");
+    }
+}

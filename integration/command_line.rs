@@ -44,6 +44,11 @@ fn a_required_proof_that_cannot_be_made_ends_with_5() {
     pod.run(Who::Proxy, &["check", "--require", "inbound"]).expect(0);
     pod.run(Who::App, &["check", "--require", "outbound"]).expect(0);
     pod.run(Who::Root, &["check", "--require", "outbound,inbound"]).expect(0);
+    // Port 53 of the proxy on loopback hints at rules for queries, and is none.
+    pod.load(Backend::IptablesNft, &Rules::istio_dns());
+    let dns = ["check", "--dns-capture", "true", "--require", "dns"];
+    pod.run(Who::Proxy, &dns).expect(5);
+    pod.run(Who::App, &dns).expect(0);
 }
 
 #[test]

@@ -151,3 +151,28 @@ fn gate_waits_for_duplicate_address_detection() {
 /// The worlds do without duplicate address detection, to be ready at once.
 const DETECT: &str =
     "sysctl -qw net.ipv6.conf.eth0.accept_dad=1 net.ipv6.conf.eth0.dad_transmits=1";
+
+#[test]
+fn a_pod_without_any_address_is_told_so_and_waited_for() {
+    let pod = Pod::with(World::V4, Backend::IptablesNft, &Rules::istio());
+    sh("ip address flush dev eth0");
+    let run = pod.run(Who::App, &["check", "--output", "json"]).expect(10);
+    assert_eq!(run.cause(), "address-family-missing", "{run}");
+    let gate = pod.launch(Who::App, &["gate", "--deadline", "10s"]).start();
+    assert!(gate.still_runs_after(std::time::Duration::from_millis(200)), "it may come");
+    sh("ip address add 10.77.0.2/24 dev eth0; ip route add default via 10.77.0.1");
+    gate.wait().expect(0);
+}
+
+#[test]
+fn hundreds_of_addresses_and_a_long_list_need_no_more_descriptors_than_there_are() {
+    let pod = Pod::with(World::V4, Backend::IptablesNft, &Rules::istio());
+    sh("ip link add net1 type veth peer name far; ip link set net1 up
+        for i in $(seq 1 200); do echo address add 10.99.1.$i/32 dev net1; done | ip -batch -
+        iptables-nft -t nat -I OUTPUT -p tcp --dport 30000:30199 -j ACCEPT");
+    let ports: Vec<String> = (30_000..30_200).map(|port: u16| port.to_string()).collect();
+    for who in Who::ALL {
+        let flags = ["check", "--exclude-outbound-ports", &ports.join(",")];
+        pod.launch(who, &flags).stage("ulimit -n 1024".to_owned()).run().expect(0);
+    }
+}

@@ -192,3 +192,51 @@ fn live_by_demand_binds_nothing_and_a_stranger_on_the_port_is_named() {
     assert_eq!(run.cause(), "traffic-diverted", "{run}");
     assert!(run.report().to_string().contains("uid 4711"), "{run}");
 }
+
+#[test]
+fn beside_a_running_sidecar_the_applications_own_server_is_where_it_should_be() {
+    // As `kubectl debug` finds a pod: the application serves on a port that podprobe dials.
+    let pod = Pod::with(World::DUAL, Backend::Nft, &Rules::istio());
+    let _envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Reads);
+    let _application = Proxy::start(1000, &[80, 8080], Manner::Reads);
+    for who in Who::ALL {
+        pod.run(who, &["check"]).expect(0);
+    }
+}
+
+#[test]
+fn beside_ztunnel_a_query_without_answer_proves_nothing_about_dns() {
+    let rules = Rules::ambient().without("--mark 0x539/0xfff -m udp --dport 53 -j REDIRECT");
+    let pod = Pod::with(World::V4.silent_node(), Backend::IptablesNft, &rules);
+    let _ztunnel = Proxy::start(ZTUNNEL, &IN_POD, Manner::Reads);
+    let check = ["check", "--mesh", "istio-ambient", "--require", "dns", "--output", "json"];
+    let run = pod.run(Who::App, &check).expect(5);
+    assert!(run.report()["cause"]["reason"].to_string().contains("application UDP to"), "{run}");
+    let gate = pod.launch(Who::App, &["gate", "--mesh", "istio-ambient", "--require", "dns"]);
+    let gate = gate.start();
+    assert!(gate.still_runs_after(Duration::from_millis(300)), "ztunnel may answer later");
+    gate.signal(nix::sys::signal::Signal::SIGTERM);
+    gate.wait().expect(143);
+}
+
+#[test]
+fn beside_a_running_sidecar_nothing_says_which_service_was_called() {
+    let pod = Pod::with(World::V4, Backend::Nft, &Rules::istio());
+    let _envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Reads);
+    let check = |require| {
+        let check = pod.launch(Who::App, &["check", "--require", require]);
+        check.env("KUBERNETES_SERVICE_HOST", "10.96.0.1").run()
+    };
+    check("outbound").expect(0);
+    check("service").expect(5);
+}
+
+#[test]
+fn a_proxy_that_listens_in_one_family_alone_is_absent_in_the_other() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let bind = |port: u16| TcpListener::bind(("0.0.0.0", port)).expect("the port is free");
+    let _envoy = as_owner(ENVOY, || SIDECAR.map(bind));
+    let run = pod.run(Who::App, &["check", "--output", "json"]).expect(30);
+    assert_eq!(run.cause(), "proxy-absent", "{run}");
+    assert_eq!(run.report()["findings"][2]["family"], "ipv6", "{run}");
+}

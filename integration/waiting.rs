@@ -125,3 +125,14 @@ fn stable_for_beyond_the_deadline_still_pauses_between_looks() {
     let attempts = run.report()["attempts"].as_u64().unwrap();
     assert!((2..20).contains(&attempts), "{run}");
 }
+
+#[test]
+fn the_gate_waits_for_tproxy_whose_routes_came_first() {
+    let pod = World::V4.start();
+    sh("ip rule add fwmark 1337 lookup 133; ip route add local 0.0.0.0/0 dev lo table 133");
+    let flags = ["gate", "--mesh", "istio-tproxy", "--require", "inbound", "--deadline", "10s"];
+    let gate = pod.launch(Who::Ids(0, 1337), &flags).start();
+    assert!(gate.still_runs_after(Duration::from_millis(300)), "the rules may come");
+    pod.load(Backend::IptablesNft, &Rules::istio_tproxy());
+    gate.wait().expect(0);
+}

@@ -93,6 +93,8 @@ pub fn start_logging(output: &OutputArgs) {
         .with_writer(std::io::stderr)
         .with_max_level(output.log_level)
         .with_target(false)
+        // Said on stderr itself, which panics where stderr is what cannot be written to.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match output.log_format {
         LogFormat::Text => logs.init(),

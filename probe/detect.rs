@@ -37,16 +37,23 @@ fn detected(mesh: &str, because: String) -> Detected {
 
 /// Annotations that an injector leaves on a pod, the value that counts (any, where none is given),
 /// and the mesh.
-const ANNOTATIONS: [(&str, Option<&str>, &str); 9] = [
+const ANNOTATIONS: [(&str, Option<&str>, &str); 8] = [
     ("ambient.istio.io/redirection", Some("enabled"), "istio-ambient"),
     ("sidecar.istio.io/status", None, "istio"),
     ("linkerd.io/proxy-version", None, "linkerd"),
     ("kuma.io/sidecar-injected", Some("true"), "kuma"),
     ("consul.hashicorp.com/transparent-proxy-status", None, "consul"),
-    ("consul.hashicorp.com/connect-inject-status", Some("injected"), "consul"),
     ("openservicemesh.io/sidecar-injection", Some("enabled"), "osm"),
     ("appmesh.k8s.aws/sidecarInjectorWebhook", Some("enabled"), "appmesh"),
     ("linkerd.io/inject", Some("enabled"), "linkerd"),
+];
+
+/// Annotations of injected pods whose traffic is left alone: the mesh, and the values that say so.
+/// Consul's `connect-inject-status` says nothing about traffic at all, and is none of the above.
+const NOT_CAPTURED: [(&str, &str, &[&str]); 3] = [
+    ("istio", "sidecar.istio.io/interceptionMode", &["NONE"]),
+    ("istio", "inject.istio.io/templates", &["gateway", "grpc-agent", "grpc-simple"]),
+    ("kuma", "kuma.io/transparent-proxying", &["disabled", "false"]),
 ];
 
 /// By the pod's annotations, in the form of the downward API's file: `key="value"`, a line each.
@@ -59,15 +66,18 @@ pub fn by_annotations(text: &str) -> Option<Detected> {
     let (key, _, mesh) = ANNOTATIONS.iter().find(|(key, wanted, _)| {
         value(key).is_some_and(|value| wanted.is_none_or(|wanted| wanted == value))
     })?;
+    let left_alone = NOT_CAPTURED.iter().find_map(|(of, key, values)| {
+        let value = value(key).filter(|value| of == mesh && values.contains(value))?;
+        Some(detected("none", format!("the annotation {key} is {value}")))
+    });
     let interception = "sidecar.istio.io/interceptionMode";
-    Some(match (*mesh, value(interception)) {
-        ("istio", Some("TPROXY")) => {
+    left_alone.or_else(|| {
+        let tproxy = *mesh == "istio" && value(interception) == Some("TPROXY");
+        Some(if tproxy {
             detected("istio-tproxy", format!("the annotation {interception} is TPROXY"))
-        }
-        ("istio", Some("NONE")) => {
-            detected("none", format!("the annotation {interception} is NONE"))
-        }
-        _ => detected(mesh, format!("the pod has the annotation {key}")),
+        } else {
+            detected(mesh, format!("the pod has the annotation {key}"))
+        })
     })
 }
 
@@ -195,6 +205,18 @@ mod tests {
         let tproxy = "sidecar.istio.io/interceptionMode=\"TPROXY\"\nsidecar.istio.io/status=\"{}\"";
         assert_eq!(of(tproxy).as_deref(), Some("istio-tproxy"));
         assert_eq!(of("a=\"b\"\nkuma.io/sidecar-injected=\"true\"").as_deref(), Some("kuma"));
+    }
+
+    #[test]
+    fn an_injected_pod_whose_traffic_is_left_alone_is_in_no_mesh() {
+        let of = |text: &str| mesh(by_annotations(text));
+        let status = |other: &str| of(&format!("sidecar.istio.io/status=\"{{}}\"\n{other}"));
+        assert_eq!(status("sidecar.istio.io/interceptionMode=\"NONE\"").as_deref(), Some("none"));
+        assert_eq!(status("inject.istio.io/templates=\"grpc-agent\"").as_deref(), Some("none"));
+        assert_eq!(status("inject.istio.io/templates=\"sidecar,x\"").as_deref(), Some("istio"));
+        let kuma = "kuma.io/sidecar-injected=\"true\"\nkuma.io/transparent-proxying=\"disabled\"";
+        assert_eq!(of(kuma).as_deref(), Some("none"));
+        assert_eq!(of("consul.hashicorp.com/connect-inject-status=\"injected\""), None);
     }
 
     #[test]

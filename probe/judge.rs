@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::{
     cause::cause,
     detect::Detected,
@@ -125,6 +127,22 @@ pub fn before_redirect(plan: &Plan, seen: &Seen) -> Vec<Finding> {
     findings
 }
 
+/// How little an unknown explains that these proofs are missing: least, a sender who could not be
+/// played and whose flows would not have proved them.
+fn remoteness(finding: &Finding, missing: &[&str]) -> u8 {
+    let proofs = finding.evidence.get("proofs").and_then(Value::as_array);
+    let concerns = |proofs: &Vec<Value>| {
+        proofs.iter().filter_map(Value::as_str).any(|proof| missing.contains(&proof))
+    };
+    match (finding.code, proofs) {
+        (Code::ListenerPortTaken, _) => 0,
+        (Code::NotObservable, None) => 2,
+        (Code::NotObservable, Some(proofs)) if concerns(proofs) => 3,
+        (Code::NotObservable, Some(_)) => 4,
+        _ => 1,
+    }
+}
+
 /// Proofs that were asked for and not made. Where redirection was asked for, at least one proof
 /// is, and each one that this identity can try: "could not look" must not read as "yes".
 fn unmet(
@@ -137,18 +155,18 @@ fn unmet(
         return None;
     }
     let redirect = plan.asks(Layer::Redirect);
-    let unknown = findings
-        .iter()
-        .filter(|f| f.severity == Severity::Unknown && (f.layer == Layer::Redirect || !redirect))
-        .min_by_key(|f| f.code != Code::ListenerPortTaken);
-    if !redirect && unknown.is_none() {
-        return None;
-    }
-    let why = unknown.map_or("nothing was observed", |f| &f.reason);
     let lacks = |p: &&Proof| !proved.contains_key(p) || unproved.contains(p);
     let required = plan.require.iter().filter(lacks);
     let missing: BTreeSet<&str> = required.chain(*unclear).map(|proof| proof.name()).collect();
     let missing: Vec<&str> = missing.into_iter().collect();
+    let unknown = findings
+        .iter()
+        .filter(|f| f.severity == Severity::Unknown && (f.layer == Layer::Redirect || !redirect))
+        .min_by_key(|f| remoteness(f, &missing));
+    if !redirect && unknown.is_none() {
+        return None;
+    }
+    let why = unknown.map_or("nothing was observed", |f| &f.reason);
     let reason = if !missing.is_empty() {
         format!("prove {}: {why}", missing.join(", "))
     } else if !redirect {

@@ -293,23 +293,23 @@ pub fn list() -> String {
     let mut text = String::new();
     for p in ALL {
         let _ = writeln!(text, "{:<13} {}", p.name, p.summary);
-        let _ = match p.exempt {
+        let known = match p.exempt {
             Known::Nobody => continue,
-            Known::Owner(uids, gids) => {
-                let gids =
-                    if gids.is_empty() { String::new() } else { format!(" gid {}", ids(gids)) };
-                writeln!(text, "              {}; lets go uid {}{gids}", ports(p), ids(uids))
-            }
-            Known::Mark(mark, bits) => {
-                writeln!(text, "              {}; lets go mark {mark:#x}/{bits:#x}", ports(p))
-            }
+            Known::Owner(uids, []) => format!("uid {}", ids(uids)),
+            Known::Owner(uids, gids) => format!("uid {}, gid {}", ids(uids), ids(gids)),
+            Known::Mark(mark, bits) => format!("mark {mark:#x}/{bits:#x}"),
         };
-        let _ = writeln!(
-            text,
-            "              excluded always: inbound {}; outbound {}",
-            join(p.exclude_inbound_ports),
-            join(p.exclude_outbound_ports)
-        );
+        let routing = p.marked_route.map(|route| {
+            format!("; policy routing: mark {:#x}, table {}", route.mark, route.table)
+        });
+        let (inbound, outbound) = (p.exclude_inbound_ports, p.exclude_outbound_ports);
+        for line in [
+            ports(p),
+            format!("lets go {known}{}", routing.unwrap_or_default()),
+            format!("always excluded: inbound {}; outbound {}", join(inbound), join(outbound)),
+        ] {
+            let _ = writeln!(text, "              {line}");
+        }
     }
     text
 }

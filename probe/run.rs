@@ -154,5 +154,8 @@ fn needs_another_identity(report: &Report) -> bool {
     let transient =
         [Code::MeshNotDetected, Code::ListenerPortTaken, Code::ListenerFailed, Code::ProbeFailed];
     report.verdict == Verdict::Unknown
-        && !report.findings.iter().any(|finding| transient.contains(&finding.code))
+        && !report
+            .findings
+            .iter()
+            .any(|finding| transient.contains(&finding.code) || redirect::may_show_later(finding))
 }

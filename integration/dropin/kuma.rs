@@ -241,6 +241,12 @@ fn flags_of_newer_versions_are_passed_over_and_told() {
 }
 
 #[test]
+fn flags_of_the_root_command_may_stand_in_front() {
+    let line = ["--config-file", "/tmp/.kumactl", INJECTED[0], "--log-level=info", INJECTED[1]];
+    intact().run(WHO, &line).expect(0);
+}
+
+#[test]
 fn help_is_no_failure() {
     let run = World::DUAL.start().run(WHO, &[INJECTED[0], INJECTED[1], "--help"]).expect(0);
     for flag in ["--ip-family-mode", "--validation-server-port", "--transparent-proxy-config"] {

@@ -4,3 +4,4 @@ mod golden;
 mod istio;
 mod kuma;
 mod linkerd;
+mod unread;

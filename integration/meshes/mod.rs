@@ -9,6 +9,7 @@ mod kuma;
 mod linkerd;
 mod none;
 mod osm;
+mod tproxy_live;
 mod ztunnel;
 
 use crate::world::{Backend, Output, Pod, Rules, Who, World};

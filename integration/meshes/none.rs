@@ -77,6 +77,15 @@ fn the_sidecars_own_uid_meets_its_inbound_rules() {
     }
 }
 
+/// Whose reset it was cannot be told: that is no pass.
+#[test]
+fn a_rule_that_leads_one_port_to_nobody_never_passes() {
+    let pod = World::DUAL.start();
+    sh("iptables-nft -t nat -A OUTPUT -p tcp --dport 443 -j REDIRECT --to-ports 9999");
+    let run = NONE.run(&pod, App, &[]).expect(5);
+    assert!(run.report()["cause"]["reason"].to_string().contains(":443 was refused"), "{run}");
+}
+
 #[test]
 fn captured_dns_alone_is_unexpected() {
     let pod = World::DUAL.start();

@@ -9,7 +9,58 @@ struct Known {
     reason: &'static str,
 }
 
-const KNOWN: &[Known] = &[];
+/// As 1337:1337 in TPROXY mode, where the proxy is 0:1337.
+const IDLE_USER: &str = "the same happens to this user when only the rules for it are gone, which serve \
+                         nobody: any other identity sees it";
+
+const KNOWN: &[Known] = &[
+    Known {
+        mutant: "istio-tproxy/nft/delete/istio-proxy-nat output 1",
+        vantage: "proxy",
+        reason: IDLE_USER,
+    },
+    Known {
+        mutant: "istio-tproxy/nft/foreign/accept outbound",
+        vantage: "proxy",
+        reason: IDLE_USER,
+    },
+    Known { mutant: "istio-tproxy/nft/without/all", vantage: "proxy", reason: IDLE_USER },
+    Known {
+        mutant: "istio-tproxy/nft/without/istio-proxy-nat",
+        vantage: "proxy",
+        reason: IDLE_USER,
+    },
+    Known {
+        mutant: "istio-tproxy/nft/without/istio-proxy-nat istio-output",
+        vantage: "proxy",
+        reason: IDLE_USER,
+    },
+    Known { mutant: "istio-tproxy/stopped/3 of 4", vantage: "proxy", reason: IDLE_USER },
+    Known { mutant: "istio-tproxy/v4/delete/nat OUTPUT 1", vantage: "proxy", reason: IDLE_USER },
+    Known {
+        mutant: "istio-tproxy/v4/foreign/accept outbound",
+        vantage: "proxy",
+        reason: IDLE_USER,
+    },
+    Known { mutant: "istio-tproxy/v4/only/mangle", vantage: "proxy", reason: IDLE_USER },
+    Known {
+        mutant: "istio-tproxy/v4/without/nat ISTIO_OUTPUT",
+        vantage: "proxy",
+        reason: IDLE_USER,
+    },
+    Known { mutant: "istio-tproxy/v6/delete/nat OUTPUT 1", vantage: "proxy", reason: IDLE_USER },
+    Known {
+        mutant: "istio-tproxy/v6/foreign/accept outbound",
+        vantage: "proxy",
+        reason: IDLE_USER,
+    },
+    Known { mutant: "istio-tproxy/v6/only/mangle", vantage: "proxy", reason: IDLE_USER },
+    Known {
+        mutant: "istio-tproxy/v6/without/nat ISTIO_OUTPUT",
+        vantage: "proxy",
+        reason: IDLE_USER,
+    },
+];
 
 /// What is wrong and not known, and what is known and no longer wrong. `whole`: every mutant was tried.
 pub fn unexpected(trials: &[Trial], whole: bool) -> Vec<String> {

@@ -115,12 +115,17 @@ fn istio(name: &'static str, backend: Backend, rules: &Rules, flags: &[&'static 
     }
 }
 
+fn native(backend: Backend) -> &'static str {
+    if backend == Backend::Nft { "true" } else { "false" }
+}
+
 fn tproxy(name: &'static str, backend: Backend) -> Subject {
     let mut vantages = Vantage::three((1337, 1337));
     vantages.push(Vantage::ids("sidecar", 0, 1337));
     Subject {
         vantages,
-        flags: vec!["--mesh", "istio-tproxy"],
+        // What TPROXY cannot hand over tells more where the form of the rules is known.
+        flags: vec!["--mesh", "istio-tproxy", "--native-nftables", native(backend)],
         proxy: Owner::of(0, 1337),
         transparent: true,
         ..istio(name, backend, &Rules::istio_tproxy(), &[])

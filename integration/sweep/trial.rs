@@ -18,6 +18,13 @@ pub struct Trial {
     pub verdicts: Vec<Verdict>,
 }
 
+impl Trial {
+    /// Whether any vantage was wrong.
+    pub fn is_wrong(&self) -> bool {
+        self.verdicts.iter().any(|verdict| verdict.wrong(self.broken).is_some())
+    }
+}
+
 /// What one vantage made of it.
 pub struct Verdict {
     pub vantage: Vantage,

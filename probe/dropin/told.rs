@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::{
+    cause::Cause,
     finding::{Code, Finding, Layer, Severity},
     pod::Family,
     report::{Report, Verdict},
@@ -21,14 +22,45 @@ pub(super) fn findings(report: &Report, severity: Severity) -> impl Iterator<Ite
     chosen.filter(|finding| finding.code != Code::ProofRequired)
 }
 
-/// Whether a failure lies in the rules themselves, so that programming them again, or deleting the
-/// pod, can repair it. A declared uid or a sandbox kernel stays as it is in the next pod.
+/// Whether programming the rules again, or deleting the pod, can repair it: a repair controller
+/// does so for ever where it cannot.
 pub(super) fn is_repairable(report: &Report) -> bool {
-    let Some(cause) = &report.cause else { return false };
-    let stays = [Code::IdentityMismatch, Code::OriginalDestinationUnavailable];
     report.verdict == Verdict::Fail
-        && cause.layer == Layer::Redirect
-        && !stays.contains(&cause.code)
+        && report.cause.as_ref().is_some_and(|cause| beyond_repair(cause).is_none())
+}
+
+/// Why the next pod would meet a failure again, if so; a clause about the network.
+pub(super) fn beyond_repair(cause: &Cause) -> Option<&'static str> {
+    match cause.layer {
+        Layer::Link => return Some("breaks in the link layer, below the rules"),
+        Layer::Route => return Some("breaks in the route layer, below the rules"),
+        Layer::Redirect => {}
+    }
+    Some(match cause.code {
+        // What is declared here and what the mesh programs come from two places: a new pod has both.
+        Code::IdentityMismatch | Code::IdentityDiffers => "is redirected for another identity",
+        Code::DnsCaptured | Code::ExclusionCaptured | Code::CaptureUnexpected => {
+            "is captured beyond what was declared, as the next pod's would be"
+        }
+        // No rules of the mesh, and none that it takes away.
+        Code::CaptureDropped | Code::TrafficDiverted | Code::OriginalDestinationWrong => {
+            "has rules that the mesh did not write"
+        }
+        Code::OriginalDestinationUnavailable => "is a kernel's without SO_ORIGINAL_DST",
+        Code::ProxyAbsent => "is captured, and the proxy is missing",
+        _ => return None,
+    })
+}
+
+/// Puts another validator's words for podprobe's flags into every hint, longer ones first: a flag
+/// of `gate` is none of its command line.
+pub(super) fn in_words(report: &mut Report, words: &[(&str, &str)]) {
+    let causes = report.cause.iter_mut().map(|cause| &mut cause.hint);
+    for hint in causes.chain(report.findings.iter_mut().map(|finding| &mut finding.hint)) {
+        for (flag, word) in words {
+            *hint = hint.replace(flag, word);
+        }
+    }
 }
 
 /// The failures that concern a family: its own, and those that concern every family.
@@ -45,4 +77,66 @@ const DISCARD: u16 = 9;
 pub(super) fn unskipped(service: SocketAddr, skipped: &[u16]) -> SocketAddr {
     let port = if skipped.contains(&service.port()) { DISCARD } else { service.port() };
     SocketAddr::new(service.ip(), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cause;
+
+    fn is_beyond(code: Code) -> bool {
+        let cause = cause::cause(&[Finding::new(code, "x", "broken")]).expect("a failure");
+        beyond_repair(&cause).is_some()
+    }
+
+    #[test]
+    fn rules_that_are_missing_or_wrong_are_for_a_repair_controller() {
+        for code in [
+            Code::RedirectMissing,
+            Code::RedirectFamilyMissing,
+            Code::MarkedRouteMissing,
+            Code::InboundAddressMissing,
+            Code::OutboundEscaped,
+            Code::InboundWrongPort,
+            Code::ProxyLoop,
+            Code::DnsEscaped,
+            Code::ExclusionMissing,
+        ] {
+            assert!(!is_beyond(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn hints_name_no_flag_that_the_command_line_has_not() {
+        for words in
+            [super::super::istio::WORDS, super::super::linkerd::WORDS, super::super::kuma::WORDS]
+        {
+            for code in Code::ALL.iter().filter(|code| code.meaning().severity != Severity::Ok) {
+                let named = code.meaning().hint.to_owned();
+                let hint = words.iter().fold(named, |hint, (flag, word)| hint.replace(flag, word));
+                let spoken = hint.replace("podprobe check --mesh auto", "");
+                let own = ["--validation-server-port", "--listen-addr"];
+                let left = own.iter().fold(spoken, |text, flag| text.replace(flag, ""));
+                let is_native = [Code::MeshNotDetected, Code::ProofRequired].contains(code);
+                assert!(is_native || !left.contains("--"), "{code}: {hint}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_next_pod_meets_again_is_not() {
+        for code in [
+            Code::LinkLoDown,
+            Code::RouteNoDefault,
+            Code::IdentityMismatch,
+            Code::DnsCaptured,
+            Code::ExclusionCaptured,
+            Code::CaptureDropped,
+            Code::TrafficDiverted,
+            Code::OriginalDestinationUnavailable,
+            Code::ProxyAbsent,
+        ] {
+            assert!(is_beyond(code), "{code}");
+        }
+    }
 }

@@ -258,7 +258,7 @@ impl Code {
                 "traffic is captured, and nobody listens where it lands",
                 "The proxy has not started, has crashed, or ztunnel is not attached to this pod.",
                 "look whether the proxy or, in ambient mode, this node's ztunnel runs; restart the pod if ztunnel does not know it",
-                "Said only where podprobe leaves the capture ports alone: --listeners live, or ambient mode.",
+                "Said only where podprobe leaves the capture ports alone: beside a running proxy, with --listeners live, or in ambient mode.",
             ),
             Code::CaptureRefused => row(
                 Fail,
@@ -344,8 +344,8 @@ impl Code {
                 Unknown,
                 Redirect,
                 "a capture port is already in use in this pod",
-                "A proxy is already running (a native sidecar, `kubectl debug`), or another program holds the port.",
-                "run podprobe before the proxy starts; looking at a running proxy is live mode, which is for a later release",
+                "Another program holds the port, or a proxy runs under another uid than the declared one: a proxy that podprobe knows is left its ports.",
+                "find who holds the port, as the reason names its uid; if it is the proxy, declare its uid by --proxy-uid, or use --listeners live",
                 "Not a failure of redirection: nothing was proved either way. podprobe never shares the port, for it would steal traffic.",
             ),
             Code::ListenerFailed => row(
@@ -360,8 +360,8 @@ impl Code {
                 Unknown,
                 Redirect,
                 "a probe could not be made",
-                "The kernel refused a socket operation for a reason that says nothing about the rules.",
-                "read the errno in the reason; check seccomp, limits and the pod's addresses and routes",
+                "The kernel refused a socket operation for a reason that says nothing about the rules; or a connection was reset, by the first hop or by a port where nobody listens.",
+                "read the errno in the reason; check seccomp, limits and the pod's addresses and routes; after a reset, look for a nat rule that names this port",
                 "Neither yes nor no.",
             ),
             Code::ProofRequired => row(

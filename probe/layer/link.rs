@@ -31,8 +31,13 @@ pub fn judge(plan: &Plan, pod: &Pod) -> Vec<Finding> {
         let reason = format!("look for a pod interface: there is only {}", names.join(", "));
         findings.push(Finding::new(Code::LinkNoPodInterface, "links", reason));
     }
-    let families = [Family::Ipv4, Family::Ipv6].into_iter();
-    findings.extend(families.filter_map(|family| without_address(family, plan, pod)));
+    let families = [Family::Ipv4, Family::Ipv6];
+    findings.extend(families.iter().filter_map(|family| without_address(*family, plan, pod)));
+    let none = families.iter().all(|family| pod.global_addresses(*family).is_empty());
+    if findings.is_empty() && none && pod.addresses.seen().is_some() {
+        let reason = "look for an address: no interface has a global one of any family";
+        findings.push(Finding::new(Code::AddressFamilyMissing, "addresses", reason));
+    }
     if findings.is_empty() {
         let own: Vec<String> = [Family::Ipv4, Family::Ipv6]
             .into_iter()

@@ -88,12 +88,13 @@ fn one_family_is_tested_unless_dual_stack_is_declared() {
 fn declared_dns_and_exclusions_are_verified() {
     let pod = intact();
     pod.run(App, &injected(&["--redirect-dns"])).expect(126);
-    pod.run(App, &injected(&["-o", "5432"])).expect(126);
-    pod.run(App, &injected(&["-x", "10.96.64.0/18"])).expect(126);
+    // Rules and arguments come from the same annotations: the next pod would have the same of both.
+    pod.run(App, &injected(&["-o", "5432"])).expect(1);
+    pod.run(App, &injected(&["-x", "10.96.64.0/18"])).expect(1);
     pod.load(Backend::IptablesNft, &Rules::istio_dns());
     let dns = "ISTIO_META_DNS_CAPTURE";
     pod.launch(App, &injected(&[])).env(dns, "true").run().expect(0);
-    pod.run(App, &injected(&[])).expect(126);
+    pod.run(App, &injected(&[])).expect(1);
     pod.load(Backend::IptablesNft, &Rules::istio_excl());
     let declared = injected(&["-o", "5432", "-x", "10.96.64.0/18"]);
     pod.run(App, &declared).expect(0);
@@ -111,4 +112,18 @@ fn another_identity_than_declared_is_told_and_proves_what_it_can() {
     let said = "\twarn\trunning as 1000740001:1000740001, the rules are for 1000740000:1000740000 ";
     assert!(run.stdout.contains(said), "{run}");
     assert!(run.stdout.contains(" outbound "), "{run}");
+}
+
+#[test]
+fn the_proxy_s_group_is_this_container_s_where_none_is_declared() {
+    let rules = Rules::istio()
+        .replace("uid-owner 1337", "uid-owner 1000740000")
+        .replace("gid-owner 1337", "gid-owner 1000740099");
+    let pod = Pod::with(World::V4, Backend::IptablesNft, &rules);
+    let openshift = Ids(1_000_740_000, 1_000_740_099);
+    let run = pod.run(openshift, &injected(&["-u", "1000740000"])).expect(0);
+    assert!(!run.stdout.contains("\twarn\t"), "{run}");
+    let typed = ["-u", "1000740000", "-g", "1000740000"];
+    let run = pod.run(openshift, &injected(&typed)).expect(0);
+    assert!(run.stdout.contains("\twarn\tidentity-differs: "), "{run}");
 }

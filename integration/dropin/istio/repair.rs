@@ -19,6 +19,19 @@ fn what_is_broken_below_the_rules_is_no_case_for_repair() {
 }
 
 #[test]
+fn what_the_next_pod_would_meet_again_is_no_case_for_repair() {
+    let refused = |run: Output, code: &str| {
+        assert_eq!(run.code, 1, "{run}");
+        assert!(run.stdout.contains(&format!("\terror\t{code}: ")), "{run}");
+        assert!(run.stdout.contains("exit code 1 instead of 126"), "{run}");
+    };
+    let pod = intact();
+    refused(pod.run(Who::Ids(1338, 1338), &injected(&["-u", "1338"])), "identity-mismatch");
+    sh("iptables-nft -t filter -A OUTPUT -p tcp --dport 15006 -j DROP");
+    refused(pod.run(Proxy, &injected(&[])), "capture-dropped");
+}
+
+#[test]
 fn a_taken_port_is_no_case_for_repair() {
     let pod = intact();
     let taken = TcpListener::bind("0.0.0.0:15006").expect("the port is free");
@@ -26,6 +39,7 @@ fn a_taken_port_is_no_case_for_repair() {
     drop(taken);
     assert_eq!(run.code, 1, "{run}");
     assert!(run.stdout.contains("\terror\tError on listening: "), "{run}");
+    assert!(!run.stdout.contains("\tListening on 127.0.0.1:15006"), "{run}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! What it prints, word by word, and how it ends.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use super::{ISTIO_1_20, LISTENING, NOT_READY, START, golden, injected, intact, words};
 use crate::world::{Backend, Pod, Rules, Who, World};
-use Who::Proxy;
+use Who::{Ids, Proxy};
 
 #[test]
 fn rules_that_hold_pass_in_istio_s_words() {
@@ -118,6 +119,28 @@ fn programming_is_refused_loudly() {
 fn help_is_no_failure() {
     let run = World::V4.start().run(Proxy, &["istio-iptables", "--help"]).expect(0);
     assert!(run.stdout.contains("-p, --envoy-port"), "{run}");
+}
+
+#[test]
+fn flags_of_the_root_command_may_stand_in_front() {
+    let pod = intact();
+    for front in [&["--log_as_json"][..], &["--log_output_level", "default:info", "--log_as_json"]]
+    {
+        let run = pod.run(Proxy, &[front, &injected(&[])].concat()).expect(0);
+        assert!(run.stdout.lines().all(|line| line.starts_with("{\"level\":")), "{run}");
+    }
+    pod.run(Proxy, &["--log_output_level", "loud", "istio-iptables"]).expect(255);
+}
+
+#[test]
+fn beside_a_running_proxy_nothing_claims_to_listen() {
+    let pod = intact();
+    let taken = ["0.0.0.0:15001", "0.0.0.0:15006"].map(TcpListener::bind);
+    let run = pod.run(Ids(1337, 1337), &injected(&["-u", "1337,0"]));
+    drop(taken);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.stdout.contains("\tinfo\tA proxy runs: 127.0.0.1:15006 is left to it"), "{run}");
+    assert!(!run.stdout.contains("Listening on"), "{run}");
 }
 
 #[test]

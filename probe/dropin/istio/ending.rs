@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::log::{Level, Log};
+use super::{
+    super::told,
+    log::{Level, Log},
+};
 use crate::{
     capture::Capture,
     cause::Cause,
@@ -31,14 +34,17 @@ Otherwise, this pod will need to be manually removed so that it is scheduled on 
 pub(super) struct Teller<'l> {
     log: &'l Log,
     ports: [u16; 2],
+    beside_proxy: bool,
     listening: bool,
     waiting_for: BTreeSet<Code>,
 }
 
 impl<'l> Teller<'l> {
-    pub(super) fn new(log: &'l Log, capture: &Capture) -> Teller<'l> {
+    /// `beside_proxy`: a proxy runs already, and its ports are left to it.
+    pub(super) fn new(log: &'l Log, capture: &Capture, beside_proxy: bool) -> Teller<'l> {
         let ports = [capture.outbound_port, capture.inbound_port];
-        Teller { log, ports, listening: false, waiting_for: BTreeSet::new() }
+        let (listening, waiting_for) = (false, BTreeSet::new());
+        Teller { log, ports, beside_proxy, listening, waiting_for }
     }
 
     /// A look after which another one follows: each cause is told once.
@@ -58,39 +64,38 @@ impl<'l> Teller<'l> {
             return;
         }
         self.listening = true;
-        let troubled = |port: u16| {
-            let trouble = [Code::ListenerPortTaken, Code::ListenerFailed];
-            let of_port =
-                |f: &&Finding| trouble.contains(&f.code) && f.subject == format!("port {port}");
-            report.findings.iter().find(of_port)
-        };
+        let trouble = [Code::ListenerPortTaken, Code::ListenerFailed];
+        let mut troubled = report.findings.iter().filter(|f| trouble.contains(&f.code)).peekable();
+        if troubled.peek().is_some() {
+            // Of the ports behind it nothing is known.
+            let tell = |f: &Finding| self.log.error(&format!("Error on listening: {}", f.reason));
+            return troubled.for_each(tell);
+        }
         for family in &report.families {
             let address = match family {
                 Family::Ipv4 => "127.0.0.1",
                 Family::Ipv6 => "[::1]",
             };
             for port in self.ports {
-                match troubled(port) {
-                    Some(finding) => {
-                        self.log.error(&format!("Error on listening: {}", finding.reason));
-                    }
-                    None => self.log.info(&format!("Listening on {address}:{port}")),
-                }
+                let text = if self.beside_proxy {
+                    format!("A proxy runs: {address}:{port} is left to it, the kernel is asked")
+                } else {
+                    format!("Listening on {address}:{port}")
+                };
+                self.log.info(&text);
             }
         }
     }
 
-    /// The end: tells it and gives the exit code.
-    pub(super) fn end(&mut self, report: &mut Report, mode: Mode) -> u8 {
+    /// Tells the end, the exit code being decided.
+    pub(super) fn end(&mut self, report: &Report, mode: Mode) {
         self.listening(report);
-        report.exit_code = exit_code(report, mode);
         match &report.cause {
             _ if report.signal.is_some() => self.interrupted(report),
             None if report.verdict == Verdict::Ok => self.passed(report),
             Some(cause) => self.failed(report, cause, mode),
             None => self.log.error("nothing was looked at"),
         }
-        report.exit_code
     }
 
     fn passed(&self, report: &Report) {
@@ -129,7 +134,7 @@ impl<'l> Teller<'l> {
         match report.exit_code {
             _ if lenient => tell("mode warn: the pod starts all the same"),
             EXIT_REPAIRABLE => tell(NOT_READY),
-            _ => tell(&not_repairable(report, cause)),
+            _ => tell(&not_repairable(cause)),
         }
     }
 
@@ -146,25 +151,23 @@ impl<'l> Teller<'l> {
 }
 
 /// Why this is no case for the repair controller.
-fn not_repairable(report: &Report, cause: &Cause) -> String {
-    let why = match report.verdict {
-        Verdict::Unknown => "could not be looked at as asked for".to_owned(),
-        _ => format!("breaks in the {} layer, below the rules", cause.layer.name()),
-    };
+fn not_repairable(cause: &Cause) -> String {
+    let why = told::beyond_repair(cause).filter(|_| cause.code != Code::ProofRequired);
+    let why = why.unwrap_or("could not be looked at as asked for");
     format!(
         "validation failed; workload is not ready for Istio.\n\
          The network {why}: exit code {EXIT_OTHER} instead of {EXIT_REPAIRABLE}, for programming the rules again repairs nothing here."
     )
 }
 
-/// 126 for broken rules alone; 128 and the signal's number; 0 where a failure is only told.
-fn exit_code(report: &Report, mode: Mode) -> u8 {
-    match (report.signal, report.verdict, &report.cause) {
-        (Some(_), ..) => report.exit_code,
-        (None, Verdict::Ok, _) => 0,
+/// 126 for what can be repaired alone; 128 and the signal's number; 0 where a failure is only told.
+pub(super) fn exit_code(report: &Report, mode: Mode) -> u8 {
+    match report.verdict {
+        _ if report.signal.is_some() => report.exit_code,
+        Verdict::Ok => 0,
         _ if mode != Mode::Enforce => 0,
-        (None, Verdict::Fail, Some(cause)) if cause.layer == Layer::Redirect => EXIT_REPAIRABLE,
-        _ => EXIT_OTHER,
+        _ if told::is_repairable(report) => EXIT_REPAIRABLE,
+        Verdict::Fail | Verdict::Unknown => EXIT_OTHER,
     }
 }
 

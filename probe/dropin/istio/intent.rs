@@ -60,7 +60,7 @@ pub(super) fn intent(settings: &Settings, variables: &Environment) -> Result<Int
         reader.warn(format!("-m {mode}: taken for REDIRECT, as Istio takes it"));
     }
     let mut capture = profile.capture();
-    reader.proxy(&mut capture, Groups::of(variables));
+    reader.proxy(&mut capture, &Groups::of(variables));
     reader.ports(&mut capture)?;
     reader.inbound(&mut capture);
     reader.outbound(&mut capture);
@@ -132,7 +132,7 @@ impl Reader<'_> {
     }
 
     /// Lists are allowed for both; an empty uid is 1337, an empty gid the uid.
-    fn proxy(&mut self, capture: &mut Capture, groups: Groups) {
+    fn proxy(&mut self, capture: &mut Capture, groups: &Groups) {
         let id = |text: &str| text.parse::<u32>().ok();
         let mut uids = self.list(&flags::PROXY_UID, id);
         if uids.is_empty() {
@@ -147,12 +147,12 @@ impl Reader<'_> {
             capture.proxy.0 = uids[0];
         }
         capture.proxy.1 = gids[0];
-        let except = groups.except.iter().map(String::as_str);
-        gids.extend(self.readable("ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE", except, id));
         capture.exempt = Exempt::Owner { uids, gids };
-        capture.only_groups = groups.only.map(|only| {
-            self.readable("ISTIO_OUTBOUND_OWNER_GROUPS", only.iter().map(String::as_str), id)
-        });
+        // The CNI plugin reads these from its own environment, not from the pod's (istio
+        // `cni/pkg/plugin/sidecar_iptables_linux.go`).
+        if groups.only.is_some() || !groups.except.is_empty() {
+            self.warn("ISTIO_OUTBOUND_OWNER_GROUPS: the CNI plugin does not read it from the pod, it is not tested".into());
+        }
     }
 
     fn one_port(&self, flag: &Flag) -> Result<u16, String> {

@@ -26,15 +26,36 @@ use self::{
     log::Log,
     settings::{Environment, Settings},
 };
+use super::told;
 use crate::{
     capture::{Capture, Exempt},
     deliver, judge,
+    layer::redirect::running_proxy,
     plan::{Mode, Plan},
     pod::{self, Identity},
 };
 
 /// Istio's `os.Exit(-1)` for whatever is wrong with the command line.
 const EXIT_COMMAND_LINE: u8 = 255;
+
+/// This validator's words for flags of `podprobe gate` in hints.
+pub(super) const WORDS: &[(&str, &str)] = &[
+    ("--proxy-uid/--proxy-gid", "-u/-g"),
+    ("--proxy-uid and --proxy-gid, Istio's -u and -g", "-u and -g"),
+    ("--outbound-port/--inbound-port", "-p/-z"),
+    ("--outbound-port", "-p"),
+    ("--inbound-port", "-z"),
+    ("--dns-capture true", "ISTIO_META_DNS_CAPTURE=true in proxyMetadata"),
+    (", or use --dns-capture false", ""),
+    ("--dns-capture", "ISTIO_META_DNS_CAPTURE in proxyMetadata"),
+    ("--dns-port", "15053"),
+    ("--families", "ISTIO_DUAL_STACK"),
+    (
+        "; if it is the proxy, declare its uid by --proxy-uid, or use --listeners live",
+        "; if it is the proxy, its uid is not the declared one",
+    ),
+    (", or drop the proof from --require", ""),
+];
 
 /// Runs the validator with the arguments after its name.
 pub(super) fn run(arguments: &[String]) -> ExitCode {
@@ -127,13 +148,16 @@ fn mode(settings: &Settings) -> Result<Mode, String> {
 
 fn plan(
     settings: &Settings,
-    intent: Intent,
+    mut intent: Intent,
     app: Option<(u32, u32)>,
     mode: Mode,
     log: &Log,
 ) -> Plan {
     let pod = pod::snapshot(&[]);
-    if let Some(warning) = mistaken_identity(settings, &intent.capture, &pod.identity) {
+    if settings.text(&flags::PROXY_GID).is_empty() {
+        adopt_gid(&mut intent.capture, &pod.identity);
+    }
+    if let Some(warning) = mistaken_identity(&intent.capture, &pod.identity) {
         log.warn(&warning);
     }
     let mut plan = Plan::new("istio-iptables", intent.mesh, intent.capture);
@@ -146,14 +170,22 @@ fn plan(
     plan
 }
 
+/// Istio passes no `-g`: the CNI plugin takes the gid from the proxy's container, and the injector
+/// gives the same one to this container, on `OpenShift` from another range than the uid.
+fn adopt_gid(capture: &mut Capture, own: &Identity) {
+    let Exempt::Owner { uids, gids } = &mut capture.exempt else { return };
+    if uids.contains(&own.uid) && !gids.contains(&own.gid) {
+        gids.push(own.gid);
+        capture.proxy.1 = own.gid;
+    }
+}
+
 /// Rules for other ids than the container's own look like no rules: said before they are looked at,
 /// and no more, for another identity proves what the proxy's cannot.
-fn mistaken_identity(settings: &Settings, capture: &Capture, own: &Identity) -> Option<String> {
+fn mistaken_identity(capture: &Capture, own: &Identity) -> Option<String> {
     let Exempt::Owner { uids, .. } = &capture.exempt else { return None };
     let (uid, gid) = capture.proxy;
-    // The CNI plugin takes the gid from the proxy's container; only a typed one is a promise.
-    let gids_agree = settings.text(&flags::PROXY_GID).is_empty() || own.gid == gid;
-    let is_proxy = (uids.contains(&own.uid) && gids_agree) || (own.uid, own.gid) == (uid, gid);
+    let is_proxy = (uids.contains(&own.uid) || own.uid == uid) && own.gid == gid;
     let other = uids.first().copied().unwrap_or(uid);
     (!is_proxy && !own.can_switch()).then(|| {
         format!(
@@ -169,7 +201,8 @@ fn look(plan: Plan, log: &Log, message: &Message) -> u8 {
         "Starting iptables validation. This check verifies that iptables rules are properly established for the network.",
     );
     let mode = plan.mode;
-    let mut teller = Teller::new(log, &plan.capture);
+    let beside_proxy = running_proxy(&plan, &pod::snapshot(&plan.watched_ports())).is_some();
+    let mut teller = Teller::new(log, &plan.capture, beside_proxy);
     let recording = match deliver::observe(plan, |report| teller.waiting(report)) {
         Ok(recording) => recording,
         Err(problem) => {
@@ -178,9 +211,13 @@ fn look(plan: Plan, log: &Log, message: &Message) -> u8 {
         }
     };
     let mut report = judge::judge(&recording);
-    let exit_code = teller.end(&mut report, mode);
-    if let Err(problem) = message.leave(&report) {
+    told::in_words(&mut report, WORDS);
+    report.exit_code = ending::exit_code(&report, mode);
+    // First what the kubelet reads: stdout may be a pipe that nobody empties.
+    let left = message.leave(&report);
+    teller.end(&report, mode);
+    if let Err(problem) = left {
         log.warn(&problem);
     }
-    exit_code
+    report.exit_code
 }

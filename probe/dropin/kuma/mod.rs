@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::told;
 use crate::{
     deliver, judge,
     plan::Plan,
@@ -21,6 +22,25 @@ use crate::{
 };
 use arguments::{Asked, Called};
 use say::Log;
+
+/// This validator's words for flags of `podprobe gate` in hints.
+pub(super) const WORDS: &[(&str, &str)] = &[
+    ("--proxy-uid/--proxy-gid", "kumaDPUser"),
+    ("--proxy-uid and --proxy-gid, Istio's -u and -g", "kumaDPUser"),
+    ("--outbound-port/--inbound-port", "redirect.outbound.port and redirect.inbound.port"),
+    ("--outbound-port", "redirect.outbound.port"),
+    ("--inbound-port", "--validation-server-port"),
+    ("--dns-capture true", "redirect.dns.enabled and captureAll"),
+    (", or use --dns-capture false", ", or set redirect.dns.enabled to false"),
+    ("--dns-capture", "redirect.dns"),
+    ("--dns-port", "redirect.dns.port"),
+    ("--families", "ipFamilyMode"),
+    (
+        "; if it is the proxy, declare its uid by --proxy-uid, or use --listeners live",
+        "; if it is the proxy, its uid is not the declared one",
+    ),
+    (", or drop the proof from --require", ""),
+];
 
 /// How long one of two plans is tried before the other has its turn.
 const TURN_MS: u64 = 250;
@@ -59,6 +79,7 @@ fn validate(asked: &Asked) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    told::in_words(&mut report, WORDS);
     let valid = report.verdict == Verdict::Ok && report.signal.is_none();
     report.exit_code = u8::from(!valid);
     // First what the kubelet reads: stdout may be a pipe that nobody empties.

@@ -19,6 +19,25 @@ use arguments::Args;
 /// linkerd2-proxy-init `reinitialize-pods`, `UNSUCCESSFUL_EXIT_CODE`.
 const EXIT_UNSUCCESSFUL: u8 = 95;
 
+/// This validator's words for flags of `podprobe gate` in hints.
+pub(super) const WORDS: &[(&str, &str)] = &[
+    ("--proxy-uid/--proxy-gid", "Linkerd's 2102"),
+    (", or declare the real ones: --proxy-uid and --proxy-gid, Istio's -u and -g", ""),
+    ("--outbound-port/--inbound-port", "--listen-addr"),
+    ("--outbound-port", "--listen-addr"),
+    ("--inbound-port", "Linkerd's 4143"),
+    ("use --dns-capture true if the mesh captures DNS; else find", "find"),
+    (", or use --dns-capture false", ""),
+    ("--dns-capture", "Linkerd's, which captures none,"),
+    ("--dns-port", "the declared one"),
+    ("--families", "--listen-addr"),
+    (
+        "; if it is the proxy, declare its uid by --proxy-uid, or use --listeners live",
+        "; if it is the proxy, its uid is not the declared one",
+    ),
+    (", or drop the proof from --require", ""),
+];
+
 /// Runs it with the arguments behind its name.
 pub(super) fn run(arguments: &[String]) -> ExitCode {
     let mut command = Args::command();
@@ -43,6 +62,7 @@ pub(super) fn run(arguments: &[String]) -> ExitCode {
         }
     };
     let mut report = judge::judge(&recording);
+    told::in_words(&mut report, WORDS);
     report.exit_code = exit_code(&report);
     // First what the kubelet reads: stdout may be a pipe that nobody empties.
     deliver::leave_message(&report, &args.termination_message);

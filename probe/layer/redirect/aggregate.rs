@@ -32,11 +32,12 @@ fn unexpected(broken: &mut [Broken]) {
 }
 
 /// Outbound connections that got no answer although the first hop answers others did not leave
-/// the pod.
+/// the pod. Others of the same moment: before it was resolved as a neighbour, it answered nobody.
 fn dropped(flows: &[Observed], broken: &mut [Broken]) {
     for family in families(flows) {
         let of_family = || flows.iter().filter(|o| o.flow.family == family);
-        let answers = of_family().any(|o| matches!(o.outcome, Outcome::LeftThePod { .. }));
+        let mut at_once = of_family().filter(|o| o.flow.again.is_none());
+        let answers = at_once.any(|o| matches!(o.outcome, Outcome::LeftThePod { .. }));
         let mut outbound = of_family().filter(|o| o.flow.proof == Proof::Outbound).peekable();
         let silent = outbound.peek().is_some()
             && outbound.all(|o| matches!(o.outcome, Outcome::Silent { .. }));

@@ -2,12 +2,16 @@
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
 };
 
 use ipnet::IpNet;
 
 use super::{
+    destination::{
+        PASSTHROUGH_V4, PASSTHROUGH_V6, declared_cidrs, documentation, inside, loopback,
+        passthrough,
+    },
     flow::{
         Flow, Promise, Proof,
         Sender::{self, App, Proxy},
@@ -20,18 +24,16 @@ use crate::{
     pod::Family,
 };
 
-/// Istio's passthrough address: rules exempt it as a source and capture it as a destination of the
-/// proxy (istio `tools/istio-iptables/pkg/constants/constants.go`).
-pub const PASSTHROUGH_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6));
-/// The IPv6 form of [`PASSTHROUGH_V4`]; the mesh adds it to lo.
-pub const PASSTHROUGH_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6));
-
 /// Ports that a foreign rule is likely to name, probed besides one that no rule names.
 const COMMON_PORTS: [u16; 3] = [80, 443, 8080];
 /// First of the probe ports that no rule is likely to name; below the ephemeral range.
 const FIRST_PORT: u16 = 20_001;
 /// Probes for one declared list; of a longer one only some entries are tested in a look.
 const MOST_DECLARED: usize = 128;
+/// The same for lists that are probed inside the pod, where each entry takes a listener.
+const MOST_ATTENDED: usize = 48;
+/// Own addresses of a family that are probed in a look, the primary one always.
+const MOST_ADDRESSES: usize = 8;
 /// How far the seed moves the first probe port.
 const PORT_SPREAD: u64 = 8_000;
 
@@ -94,12 +96,12 @@ impl Planner<'_> {
             self.egress(App, Tcp, family, port);
         }
         let declared = [&self.capture.include_outbound_ports, &self.capture.exclude_outbound_ports];
-        for port in declared.map(|list| self.some_of(list)).concat() {
+        for port in declared.map(|list| self.some_of(list, MOST_DECLARED)).concat() {
             self.egress(App, Tcp, family, port);
         }
         let declared = [declared_cidrs(self.capture), self.addresses.service_cidrs.clone()];
-        let inside =
-            declared.map(|list| self.some_of(&list)).concat().into_iter().filter_map(inside);
+        let inside = declared.map(|list| self.some_of(&list, MOST_DECLARED)).concat();
+        let inside = inside.into_iter().filter_map(self::inside);
         let service = self.addresses.service.map(|service| service.ip());
         for ip in inside.chain(service).filter(|ip| family.holds(*ip)).collect::<Vec<_>>() {
             let port = self.free_port();
@@ -149,12 +151,17 @@ impl Planner<'_> {
     fn proxy_to_pod(&mut self, family: Family) {
         let (lo, alias) = (loopback(family), passthrough(family));
         let alias_taken = self.capture.passthrough || family == Family::Ipv4;
-        for ip in alias_taken.then_some(alias).into_iter().chain(self.own(family)) {
+        let own = self.own(family);
+        for ip in alias_taken.then_some(alias).into_iter().chain(own.iter().copied()) {
             let source = (ip == alias).then_some(lo);
             let free = self.free_port();
-            let ports = [free].into_iter().chain(self.capture.tunnel_port);
-            let ports = ports.chain(self.exclusions_on_loopback()).chain([53]);
-            for port in ports.chain(self.inbound_ports()) {
+            let mut ports: Vec<u16> = [free].into_iter().chain(self.capture.tunnel_port).collect();
+            // What lists say of ports does not depend on which of its own addresses the pod uses.
+            if ip == alias || Some(&ip) == own.first() {
+                ports.extend(self.exclusions_on_loopback());
+                ports.extend(self.inbound_ports());
+            }
+            for port in ports.into_iter().chain([53]) {
                 self.probe(Proxy, Tcp, source, (ip, port));
             }
         }
@@ -164,7 +171,7 @@ impl Planner<'_> {
             self.probe(Proxy, Tcp, None, (lo, port));
         }
         if self.capture.passthrough {
-            for ip in [lo].into_iter().chain(self.own(family)) {
+            for ip in [lo].into_iter().chain(own) {
                 let port = self.free_port();
                 self.probe(Proxy, Tcp, Some(alias), (ip, port));
             }
@@ -176,7 +183,7 @@ impl Planner<'_> {
     fn exclusions_on_loopback(&self) -> Vec<u16> {
         let c = self.capture;
         let everything = c.include_outbound_cidrs == Cidrs::All;
-        let mut ports = self.some_of(&c.exclude_outbound_ports);
+        let mut ports = self.some_of(&c.exclude_outbound_ports, MOST_ATTENDED);
         ports.retain(|port| everything || !c.tolerated_outbound_ports.contains(port));
         ports
     }
@@ -188,10 +195,10 @@ impl Planner<'_> {
         if c.interception == Interception::Redirect {
             return Vec::new();
         }
-        let mut ports = self.some_of(&c.exclude_inbound_ports);
+        let mut ports = self.some_of(&c.exclude_inbound_ports, MOST_ATTENDED);
         ports.extend(COMMON_PORTS);
         if let Ports::Only(list) = &c.include_inbound_ports {
-            ports.extend(self.some_of(list));
+            ports.extend(self.some_of(list, MOST_ATTENDED));
         }
         ports
     }
@@ -217,7 +224,7 @@ impl Planner<'_> {
         for (first, second) in [(App, Proxy), (Proxy, App)] {
             let first_index = self.flows.len();
             self.egress(first, Udp, family, 53);
-            let mut flow = self.flows[first_index].clone();
+            let Some(mut flow) = self.flows.get(first_index).cloned() else { return };
             let promised = self.promised(second, Udp, None, flow.destination);
             flow.promise = promised.unwrap_or(Promise::Untouched);
             flow.sender = second;
@@ -227,19 +234,28 @@ impl Planner<'_> {
         }
     }
 
-    /// All of a declared list, or of a very long one some, others from look to look.
-    fn some_of<T: Copy>(&self, list: &[T]) -> Vec<T> {
-        let step = list.len().div_ceil(MOST_DECLARED).max(1);
+    /// All of a list, or of a very long one some, others from look to look.
+    fn some_of<T: Copy>(&self, list: &[T], most: usize) -> Vec<T> {
+        let step = list.len().div_ceil(most).max(1);
         let first = usize::try_from(self.addresses.seed).unwrap_or(0) % step;
         list.iter().skip(first).step_by(step).copied().collect()
     }
 
+    /// The pod's own addresses; of very many the primary one and some others.
     fn own(&self, family: Family) -> Vec<IpAddr> {
-        self.addresses.pod.iter().copied().filter(|ip| family.holds(*ip)).collect()
+        let of_family = self.addresses.pod.iter().copied().filter(|ip| family.holds(*ip));
+        let all: Vec<IpAddr> = of_family.collect();
+        let Some((primary, others)) = all.split_first() else { return all };
+        [*primary].into_iter().chain(self.some_of(others, MOST_ADDRESSES - 1)).collect()
     }
 
     fn egress(&mut self, sender: Sender, transport: Transport, family: Family, port: u16) {
-        let ip = self.documentation_address(family, transport, port);
+        let taken = |ip: &IpAddr| {
+            let to = SocketAddr::new(*ip, port);
+            [App, Proxy].iter().any(|sender| self.used.contains(&(*sender, transport, to)))
+        };
+        let mut addresses = documentation(family, self.addresses.seed / PORT_SPREAD);
+        let Some(ip) = addresses.find(|ip| !taken(ip)) else { return };
         self.probe(sender, transport, None, (ip, port));
     }
 
@@ -282,48 +298,40 @@ impl Planner<'_> {
         if !self.used.insert((sender, transport, destination)) {
             return;
         }
-        let (local, family) = (is_local(ip, &self.addresses.pod), Family::of(ip));
-        let proof = match (sender, promise) {
-            _ if source.is_some_and(|ip| passthrough(Family::of(ip)) == ip) => Proof::Passthrough,
-            (App, Promise::Captured(port)) if port == self.capture.dns_port => Proof::Dns,
-            (App, Promise::Captured(_) | Promise::Transparent(_) | Promise::Elsewhere) => {
-                Proof::Outbound
-            }
-            (App, Promise::Untouched) if local => Proof::Loopback,
-            (App, Promise::Untouched) if port == 53 => Proof::Dns,
-            (App, Promise::Untouched) => Proof::Exclusion,
-            (Proxy, _) if !local => Proof::Loop,
-            (Proxy, _) if port == 53 && self.capture.proxy_to_pod != Reach::Nothing => Proof::Dns,
-            (Proxy, Promise::Captured(_) | Promise::Transparent(_) | Promise::Elsewhere) => {
-                Proof::Inbound
-            }
-            (Proxy, Promise::Untouched) if Some(port) == self.capture.tunnel_port => Proof::Tunnel,
-            (Proxy, Promise::Untouched) if ip == loopback(family) => Proof::Loopback,
-            (Proxy, Promise::Untouched) if self.special.contains(&port) => Proof::Exclusion,
-            (Proxy, Promise::Untouched) => Proof::Loopback,
-        };
+        let family = Family::of(ip);
+        let proof = self.proof(sender, source, destination, promise);
         let flow =
             Flow { proof, sender, family, transport, source, destination, promise, again: None };
         self.flows.push(flow);
     }
 
-    /// A documentation address (RFC 5737 TEST-NET-1, RFC 3849) not yet used with this port.
-    fn documentation_address(&self, family: Family, transport: Transport, port: u16) -> IpAddr {
-        let moved = |n: u64, range: u64| {
-            u8::try_from((self.addresses.seed / PORT_SPREAD + n) % range).unwrap_or(0)
-        };
-        let address = |n: u8| match family {
-            Family::Ipv4 => IpAddr::from([192, 0, 2, 1 + moved(u64::from(n), 254)]),
-            Family::Ipv6 => {
-                let run = u16::from(moved(0, 256)) << 8;
-                IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, run + 1 + u16::from(n)])
+    /// What a flow with this promise proves.
+    fn proof(
+        &self,
+        sender: Sender,
+        source: Option<IpAddr>,
+        to: SocketAddr,
+        promise: Promise,
+    ) -> Proof {
+        let (ip, port) = (to.ip(), to.port());
+        let local = is_local(ip, &self.addresses.pod);
+        let captured = promise != Promise::Untouched;
+        match sender {
+            _ if source == Some(passthrough(Family::of(ip))) => Proof::Passthrough,
+            App if promise == Promise::Captured(self.capture.dns_port) => Proof::Dns,
+            App if captured => Proof::Outbound,
+            App if local => Proof::Loopback,
+            App if port == 53 => Proof::Dns,
+            App => Proof::Exclusion,
+            Proxy if !local => Proof::Loop,
+            Proxy if port == 53 && self.capture.proxy_to_pod != Reach::Nothing => Proof::Dns,
+            Proxy if captured => Proof::Inbound,
+            Proxy if Some(port) == self.capture.tunnel_port => Proof::Tunnel,
+            Proxy if ip != loopback(Family::of(ip)) && self.special.contains(&port) => {
+                Proof::Exclusion
             }
-        };
-        let free = |ip: &IpAddr| {
-            let to = SocketAddr::new(*ip, port);
-            [App, Proxy].iter().all(|s| !self.used.contains(&(*s, transport, to)))
-        };
-        (0..254).map(address).find(free).unwrap_or(address(0))
+            Proxy => Proof::Loopback,
+        }
     }
 
     /// A port that no declared rule names, each time another one while there are any.
@@ -336,44 +344,5 @@ impl Planner<'_> {
             }
         }
         FIRST_PORT
-    }
-}
-
-fn declared_cidrs(capture: &Capture) -> Vec<IpNet> {
-    let included = match &capture.include_outbound_cidrs {
-        Cidrs::All => &[][..],
-        Cidrs::Only(list) => list,
-    };
-    included.iter().chain(&capture.exclude_outbound_cidrs).copied().collect()
-}
-
-/// An address inside the network, the last host of it: seldom in use. Never one that is local or
-/// multicast, where a probe would mean something else.
-fn inside(net: IpNet) -> Option<IpAddr> {
-    let ip = match net {
-        IpNet::V4(net) if net.prefix_len() < 31 => {
-            IpAddr::V4(Ipv4Addr::from(u32::from(net.broadcast()) - 1))
-        }
-        IpNet::V6(net) if net.prefix_len() < 127 => {
-            IpAddr::V6(Ipv6Addr::from(u128::from(net.broadcast()) - 1))
-        }
-        _ => net.addr(),
-    };
-    let unsuitable = ip.is_loopback() || ip.is_multicast() || ip.is_unspecified();
-    (net.prefix_len() > 0 && !unsuitable).then_some(ip)
-}
-
-/// The loopback address of the family.
-pub(super) fn loopback(family: Family) -> IpAddr {
-    match family {
-        Family::Ipv4 => Ipv4Addr::LOCALHOST.into(),
-        Family::Ipv6 => Ipv6Addr::LOCALHOST.into(),
-    }
-}
-
-fn passthrough(family: Family) -> IpAddr {
-    match family {
-        Family::Ipv4 => PASSTHROUGH_V4,
-        Family::Ipv6 => PASSTHROUGH_V6,
     }
 }

@@ -9,20 +9,22 @@ use serde_json::Value;
 
 use super::{
     aggregate::{Broken, aggregate},
-    flow::{Flow, Promise, Proof, Sender},
+    blind::blind_spots,
+    flow::{Flow, Promise, Proof, Sender, Transport},
+    live::is_proxy,
     outcome::{Dummy, Observed, Outcome, Seen},
     phrase,
     vantage::{Play, Vantage, oddity},
     verdict::{Context, Verdict},
 };
 use crate::{
-    capture::Capture,
+    capture::{Capture, Interception},
     finding::{Code, Finding, Severity},
-    pod::Family,
+    pod::{Family, Listener},
 };
 
 /// Flows listed as evidence of one finding.
-const LISTED: usize = 8;
+pub(super) const LISTED: usize = 8;
 
 /// The layer's findings, and what was proved.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +43,8 @@ pub struct Judged {
 #[must_use]
 pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     let proxy_answers = !matches!(seen.vantage.proxy, Play::Cannot { .. });
-    let transparent = seen.dummies.iter().any(|dummy| dummy.transparent);
+    let transparent =
+        seen.dummies.iter().any(|dummy| dummy.transparent) || proxy_is_transparent(capture, seen);
     let proxy_by_group = seen.vantage.proxy_by_group(capture);
     let vanishes = vanishes(capture, &seen.flows);
     let live = seen.live.as_deref();
@@ -76,6 +79,16 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     Judged { findings, proved, unproved, unclear }
 }
 
+/// A running proxy that takes inbound traffic by TPROXY has a transparent listener for it.
+fn proxy_is_transparent(capture: &Capture, seen: &Seen) -> bool {
+    let takes = |held: &Listener| {
+        held.transport == Transport::Tcp
+            && held.address.port() == capture.inbound_port
+            && is_proxy(capture, held.uid)
+    };
+    capture.interception == Interception::Tproxy && seen.live.iter().flatten().any(takes)
+}
+
 /// Whether packets that TPROXY cannot hand over vanish: by declaration, or because one did.
 fn vanishes(capture: &Capture, flows: &[Observed]) -> Option<bool> {
     let vanished = |o: &Observed| {
@@ -90,16 +103,22 @@ fn vanishes(capture: &Capture, flows: &[Observed]) -> Option<bool> {
 /// family, sender or transport does not speak for another.
 fn lacking(verdicts: &[(&Observed, Verdict)]) -> (BTreeSet<Proof>, BTreeSet<Proof>) {
     let kind = |f: &Flow| (f.proof, f.family, f.sender, f.transport);
+    // DNS has rules for each transport, and port 53 of the proxy on loopback is but a hint at them.
+    let dns = |f: &Flow| (f.proof == Proof::Dns).then_some((f.sender, f.transport));
+    let in_family = |f: &Flow| (f.proof, f.family, dns(f));
+    let a_hint = |f: &&Flow| f.proof == Proof::Dns && f.sender == Sender::Proxy;
     let holds = |v: &Verdict| matches!(v, Verdict::Holds | Verdict::Differs(_));
     let held = || verdicts.iter().filter(|(_, v)| holds(v)).map(|(o, _)| &o.flow);
-    let in_family: BTreeSet<_> = held().map(|f| (f.proof, f.family)).collect();
+    let proved: BTreeSet<_> = held().map(in_family).collect();
     let of_kind: BTreeSet<_> = held().map(kind).collect();
-    let all = verdicts.iter().map(|(observed, _)| &observed.flow);
-    let unproved = all.filter(|f| !in_family.contains(&(f.proof, f.family))).map(|f| f.proof);
+    let all = verdicts.iter().map(|(observed, _)| &observed.flow).filter(|f| !a_hint(f));
+    let unproved = all.filter(|f| !proved.contains(&in_family(f))).map(|f| f.proof);
+    // A reset came from somewhere: a rule that leads to a dead port concerns this one destination.
+    let alone = |o: &Observed| matches!(o.outcome, Outcome::Refused { .. });
     let unclear = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))
-        .filter(|(observed, _)| !of_kind.contains(&kind(&observed.flow)))
+        .filter(|(observed, _)| alone(observed) || !of_kind.contains(&kind(&observed.flow)))
         .map(|(observed, _)| observed.flow.proof);
     (unproved.collect(), unclear.collect())
 }
@@ -171,62 +190,6 @@ fn listeners(dummies: &[Dummy]) -> Vec<Finding> {
         Finding::new(Code::ListenerFailed, what, reason).of(Some(dummy.family))
     });
     taken.into_iter().chain(failed).collect()
-}
-
-/// What could not be seen: one finding a sender that cannot be played, one for failed probes.
-fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for sender in [Sender::App, Sender::Proxy] {
-        let concerned = seen.flows.iter().any(|o| o.flow.sender == sender);
-        if let Play::Cannot { reason } = seen.vantage.play(sender)
-            && concerned
-        {
-            findings.push(unplayable(sender, reason, &seen.flows));
-        }
-    }
-    findings.extend(handing_over(seen, verdicts));
-    let failed: Vec<&Observed> = verdicts
-        .iter()
-        .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))
-        .map(|(observed, _)| *observed)
-        .collect();
-    if let Some(first) = failed.first() {
-        let (what, became) = (phrase::subject(&first.flow), phrase::happened(&first.outcome));
-        let listed: Vec<Value> = failed.iter().take(LISTED).map(|o| phrase::evidence(o)).collect();
-        let reason = format!("{what} {became}, which says nothing about redirection");
-        let finding = Finding::new(Code::ProbeFailed, what, reason).of(Some(first.flow.family));
-        findings.push(finding.with("flows", listed).with("count", failed.len()));
-    }
-    findings
-}
-
-/// TPROXY by native nftables shows itself to a transparent listener alone.
-fn handing_over(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
-    let blind = |(o, verdict): &&(&Observed, Verdict)| {
-        matches!(o.flow.promise, Promise::Transparent(_))
-            && *verdict == Verdict::Blind(Code::NotObservable)
-            && !matches!(o.outcome, Outcome::NotSent { .. })
-    };
-    let count = verdicts.iter().filter(blind).count();
-    let (uid, gid) = (seen.vantage.uid, seen.vantage.gid);
-    let reason = format!(
-        "TPROXY's hand-over not observable: running as {uid}:{gid}, needs NET_ADMIN for a transparent listener"
-    );
-    (count > 0).then(|| Finding::new(Code::NotObservable, "TPROXY", reason).with("flows", count))
-}
-
-fn unplayable(sender: Sender, reason: &str, flows: &[Observed]) -> Finding {
-    let unseen = flows.iter().filter(|o| o.flow.sender == sender);
-    let mut proofs: Vec<&str> = unseen.clone().map(|o| o.flow.proof.name()).collect();
-    proofs.sort_unstable();
-    proofs.dedup();
-    let (subject, what) = match sender {
-        Sender::App => ("application flows", "outbound capture"),
-        Sender::Proxy => ("proxy flows", "inbound capture and loop prevention"),
-    };
-    Finding::new(Code::NotObservable, subject, format!("{what} not observable: {reason}"))
-        .with("flows", unseen.filter(|o| matches!(o.outcome, Outcome::NotSent { .. })).count())
-        .with("proofs", proofs)
 }
 
 fn holds(proved: &BTreeMap<Proof, usize>) -> Finding {

@@ -197,3 +197,16 @@ fn a_server_that_ignores_our_datagram_is_no_dropped_packet() {
     observed.flow.transport = Transport::Tcp;
     assert_eq!(failures(vec![observed]), [Code::CaptureDropped]);
 }
+
+/// The first packets wait for the neighbour; those that repeat them follow when it is known.
+#[test]
+fn a_first_hop_that_was_not_yet_resolved_is_no_drop_in_the_pod() {
+    let left = || Outcome::LeftThePod { hop: hop() };
+    let mut query = outbound("192.0.2.1:53", left());
+    (query.flow.proof, query.flow.transport) = (Proof::Dns, Transport::Udp);
+    let silent = || outbound(OUT, Outcome::Silent { waited_ms: 25 });
+    let mut again = query.clone();
+    again.flow.again = Some(0);
+    assert_eq!(failures(vec![silent(), query]), [Code::DnsEscaped, Code::CaptureDropped]);
+    assert_eq!(failures(vec![silent(), again]), [Code::RedirectMissing]);
+}

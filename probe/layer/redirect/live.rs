@@ -5,7 +5,7 @@ use std::{cell::RefCell, io, net::SocketAddr};
 
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 
-use super::{flow::Transport, flows::loopback};
+use super::{destination::loopback, flow::Transport};
 use crate::{
     capture::{Capture, Exempt},
     net::{netlink::Netlink, sock_diag::other_end},

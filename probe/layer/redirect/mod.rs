@@ -4,6 +4,8 @@
 //! `judge` compares what happened with what was promised.
 
 mod aggregate;
+mod blind;
+mod destination;
 mod flow;
 mod flows;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod verdict;
 #[cfg(test)]
 mod verdict_tests;
 
+pub use blind::may_show_later;
 pub use flow::{Flow, Promise, Proof, Sender, Transport};
 pub use flows::{Addresses, flows};
 pub use judge::{Judged, judge};

@@ -11,8 +11,9 @@ use futures_util::{StreamExt, future, stream};
 use socket2::Socket;
 
 use super::{
+    destination::{PASSTHROUGH_V6, loopback},
     flow::{Flow, Promise, Transport},
-    flows::{Addresses, PASSTHROUGH_V6, flows, loopback},
+    flows::{Addresses, flows},
     live::{Witness, running_proxy},
     outcome::{Dummy, Observed, Outcome, Seen},
     send::{Sent, send},
@@ -51,8 +52,8 @@ pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
     let passthrough_v6 = (capture.passthrough && addresses.families.contains(&Family::Ipv6))
         .then(has_passthrough_v6)
         .flatten();
-    let left_alone = if live.is_some() { capture.listen_ports() } else { Vec::new() };
-    let attended = attend(&flows, addresses, &vantage, &left_alone, &mut listeners);
+    let left_alone = live.as_ref().map(|_| capture.listen_ports());
+    let attended = attend(&flows, addresses, &vantage, left_alone.as_deref(), &mut listeners);
     let obstacles: Vec<Option<String>> = flows
         .iter()
         .map(|flow| obstacle(flow, &vantage, passthrough_v6, &dummies, live.is_some()))
@@ -206,19 +207,21 @@ fn played(player: &Play, open: impl FnOnce() -> io::Result<Socket>) -> io::Resul
 }
 
 /// Listens at the destinations of local flows, so that arriving there is proof, and a refusal is
-/// not mistaken for "nothing listens". Privileged ports may stay without; a running proxy's do.
+/// not mistaken for "nothing listens". Privileged ports may stay without; a running proxy's do, and
+/// so do destinations whose packets TPROXY hands to it: its socket has the destination's address.
 fn attend(
     flows: &[Flow],
     addresses: &Addresses,
     vantage: &Vantage,
-    left_alone: &[u16],
+    left_alone: Option<&[u16]>,
     listeners: &mut Vec<Listening>,
 ) -> Vec<bool> {
     let mut attended_already = BTreeSet::new();
     let mut attend = |flow: &Flow| {
         let wanted = flow.again.is_none()
             && flow.is_local(&addresses.pod)
-            && !left_alone.contains(&flow.destination.port())
+            && !left_alone.is_some_and(|ports| ports.contains(&flow.destination.port()))
+            && !(left_alone.is_some() && matches!(flow.promise, Promise::Transparent(_)))
             && !matches!(vantage.play(flow.sender), Play::Cannot { .. });
         let place = (flow.transport, flow.destination);
         if wanted && attended_already.contains(&place) {

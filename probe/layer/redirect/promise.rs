@@ -107,5 +107,5 @@ pub(super) fn includes_inbound(c: &Capture, port: u16) -> bool {
 
 /// Whether an address is in this pod, whose own addresses these are.
 pub(super) fn is_local(ip: IpAddr, pod: &[IpAddr]) -> bool {
-    ip.is_loopback() || ip == super::flows::PASSTHROUGH_V6 || pod.contains(&ip)
+    ip.is_loopback() || ip == super::destination::PASSTHROUGH_V6 || pod.contains(&ip)
 }

@@ -2,17 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+mod beside;
+mod code;
+mod tproxy;
+
 use super::{
-    flow::{Flow, Promise, Proof, Sender, Transport},
-    live::is_proxy,
+    flow::{Flow, Promise, Proof, Transport},
     observe::NO_PASSTHROUGH,
     outcome::{Observed, Offender, Outcome},
 };
-use crate::{
-    capture::{Capture, Interception},
-    finding::Code,
-    pod::Listener,
-};
+use crate::{capture::Capture, finding::Code, pod::Listener};
+use code::{escaped, taken, wrong_port};
 
 /// What one flow says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) struct Context<'a> {
     pub(super) proxy_by_group: bool,
     /// The running proxy's listeners, if it was left alone.
     pub(super) live: Option<&'a [Listener]>,
-    /// Our listeners are transparent.
+    /// Whoever listens on the inbound port is transparent: we, or a running proxy.
     pub(super) transparent: bool,
     /// What TPROXY cannot hand over vanishes: iptables drops it, native nftables lets it go on
     /// (kernel `net/netfilter/xt_TPROXY.c`, `nft_tproxy.c`). None if nobody said and nothing did.
@@ -67,51 +67,7 @@ impl Context<'_> {
             (_, Promise::Untouched) if observed.flow.is_local(self.pod) => {
                 self.untouched_inside(observed)
             }
-            (_, Promise::Untouched) => untouched_outside(observed, self.pod),
-        }
-    }
-
-    /// What only a running proxy brings about; none where it makes no difference.
-    fn beside_proxy(&self, flow: &Flow, outcome: &Outcome, live: &[Listener]) -> Option<Verdict> {
-        let udp = flow.transport == Transport::Udp;
-        let held = |port: u16| live.iter().any(|held| held.address.port() == port);
-        Some(match (outcome, flow.promise) {
-            (Outcome::Taken { at, uid }, _) if !self.by_proxy(*at, *uid, flow, live) => {
-                Broken(Code::TrafficDiverted)
-            }
-            (Outcome::Taken { at, .. }, Promise::Untouched) if *at == flow.destination => Holds,
-            (Outcome::Taken { .. }, Promise::Untouched) => Broken(taken(flow)),
-            (Outcome::Taken { at, .. }, Promise::Captured(port)) if at.port() == port => Holds,
-            (Outcome::Taken { at, .. }, Promise::Captured(port))
-                if self.is_builtin(port, at.port()) =>
-            {
-                Differs(Code::BuiltinPort)
-            }
-            (Outcome::Taken { at, .. }, Promise::Transparent(_)) if *at == flow.destination => {
-                Holds
-            }
-            (Outcome::Taken { .. }, _) => Broken(wrong_port(flow)),
-            (Outcome::Refused { by }, Promise::Captured(port))
-                if !held(port) && !is_outside(by.as_ref(), flow, self.pod) =>
-            {
-                Broken(Code::ProxyAbsent)
-            }
-            // An answer, with a hop limit of 1: from inside the pod.
-            (Outcome::AcceptedElsewhere, Promise::Captured(_)) if udp => Holds,
-            (Outcome::AcceptedElsewhere, Promise::Untouched) if udp => Broken(taken(flow)),
-            // A proxy may keep silent where a first hop that answers does not.
-            (Outcome::Silent { .. }, _) if udp => Blind(Code::NotObservable),
-            _ => return None,
-        })
-    }
-
-    /// Whether the proxy took it: its socket, or, before it accepts, its listener.
-    fn by_proxy(&self, at: SocketAddr, uid: Option<u32>, flow: &Flow, live: &[Listener]) -> bool {
-        let listens =
-            |held: &Listener| held.address.port() == at.port() && is_proxy(self.capture, held.uid);
-        match uid {
-            Some(uid) => is_proxy(self.capture, uid),
-            None => at == flow.destination || live.iter().any(listens),
+            (_, Promise::Untouched) => self.untouched_outside(observed),
         }
     }
 
@@ -155,42 +111,6 @@ impl Context<'_> {
         })
     }
 
-    /// What reaches its destination passed no rule at all, unless native nftables let go of what it
-    /// could not hand over.
-    fn elsewhere(&self, observed: &Observed) -> Verdict {
-        let at_destination =
-            matches!(observed.outcome, Outcome::Arrived { at_destination: true, .. });
-        if at_destination && self.capture.native_nftables != Some(true) {
-            Broken(escaped(&observed.flow))
-        } else {
-            Blind(Code::NotObservable)
-        }
-    }
-
-    /// TPROXY hands a packet only to a transparent listener.
-    fn transparent(&self, observed: &Observed, port: u16) -> Verdict {
-        let flow = &observed.flow;
-        match &observed.outcome {
-            Outcome::Arrived { at_destination: true, .. } | Outcome::Refused { by: None }
-                if !self.transparent && self.vanishes != Some(true) =>
-            {
-                Blind(Code::NotObservable)
-            }
-            Outcome::Arrived { at_destination: true, .. } => Broken(escaped(flow)),
-            Outcome::Arrived { at, listener, .. } if *at == flow.destination => {
-                if *listener == port { Holds } else { Broken(wrong_port(flow)) }
-            }
-            Outcome::Arrived { .. } => Broken(Code::InterceptionDiffers),
-            Outcome::Silent { .. } if self.transparent => Broken(Code::CaptureDropped),
-            Outcome::Silent { .. } => Holds,
-            Outcome::Refused { .. } if !observed.attended => Broken(escaped(flow)),
-            Outcome::Refused { .. } => Broken(Code::CaptureRefused),
-            Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
-            Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
-            _ => Blind(Code::ProbeFailed),
-        }
-    }
-
     /// Who arrived at the right port: with its original destination, and with a way back.
     fn arrived(
         &self,
@@ -223,16 +143,13 @@ impl Context<'_> {
             {
                 Holds
             }
-            // The nat rules of TPROXY mode know a user that nobody runs as.
             Outcome::Arrived { at, original, .. }
-                if observed.flow.proof == Proof::Passthrough
-                    && self.by_idle_user(&observed.flow)
-                    && at.port() == self.capture.inbound_port
+                if self.is_idle_rules(&observed.flow, *at)
                     && *original == Some(observed.flow.destination) =>
             {
                 Blind(Code::NotObservable)
             }
-            Outcome::Arrived { .. } => Broken(taken(&observed.flow)),
+            Outcome::Arrived { at, .. } => Broken(self.taken(&observed.flow, *at)),
             // Some other server at this port may well keep silent to a stranger's datagram.
             Outcome::Silent { .. }
                 if !observed.attended && observed.flow.transport == Transport::Udp =>
@@ -248,23 +165,22 @@ impl Context<'_> {
         }
     }
 
-    fn by_idle_user(&self, flow: &Flow) -> bool {
-        let tproxy = self.capture.interception == Interception::Tproxy;
-        tproxy && flow.sender == Sender::Proxy && !self.proxy_by_group
-    }
-}
-
-fn untouched_outside(observed: &Observed, pod: &[IpAddr]) -> Verdict {
-    match &observed.outcome {
-        Outcome::Arrived { .. } => Broken(taken(&observed.flow)),
-        Outcome::LeftThePod { .. } | Outcome::Silent { .. } => Holds,
-        Outcome::Refused { by } | Outcome::Failed { by, .. }
-            if is_outside(by.as_ref(), &observed.flow, pod) =>
-        {
-            Holds
+    fn untouched_outside(&self, observed: &Observed) -> Verdict {
+        match &observed.outcome {
+            Outcome::Arrived { at, .. } => Broken(self.taken(&observed.flow, *at)),
+            Outcome::LeftThePod { .. } | Outcome::Silent { .. } => Holds,
+            Outcome::Refused { by } | Outcome::Failed { by, .. }
+                if is_outside(by.as_ref(), &observed.flow, self.pod) =>
+            {
+                Holds
+            }
+            Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
+            _ => Blind(Code::ProbeFailed),
         }
-        Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
-        _ => Blind(Code::ProbeFailed),
+    }
+
+    fn taken(&self, flow: &Flow, at: SocketAddr) -> Code {
+        taken(flow, at.port() == self.capture.outbound_port)
     }
 }
 
@@ -275,39 +191,4 @@ fn is_outside(by: Option<&Offender>, flow: &Flow, pod: &[IpAddr]) -> bool {
         let translated = by.address == flow.destination.ip() && !by.is_time_exceeded();
         !by.address.is_loopback() && !pod.contains(&by.address) && !translated
     })
-}
-
-fn escaped(flow: &Flow) -> Code {
-    match (flow.proof, flow.sender) {
-        (Proof::Inbound, _) => Code::InboundEscaped,
-        // Without DNS capture the passthrough address has no exemption for port 53.
-        (Proof::Dns, Sender::Proxy) => Code::DnsExemptionDiffers,
-        (Proof::Dns, Sender::App) => Code::DnsEscaped,
-        _ => Code::OutboundEscaped,
-    }
-}
-
-fn wrong_port(flow: &Flow) -> Code {
-    match (flow.proof, flow.sender) {
-        (Proof::Inbound, _) | (Proof::Dns, Sender::Proxy) => Code::InboundWrongPort,
-        (Proof::Dns, Sender::App) => Code::DnsWrongPort,
-        // Only DNS capture makes a rule for port 53.
-        (Proof::Outbound, _) if flow.destination.port() == 53 => Code::DnsCaptured,
-        _ => Code::OutboundWrongPort,
-    }
-}
-
-/// A flow that must be left alone arrived at a capture port.
-fn taken(flow: &Flow) -> Code {
-    match (flow.proof, flow.sender) {
-        _ if flow.again.is_some() => Code::DnsZoneMissing,
-        (Proof::Loop, _) => Code::ProxyLoop,
-        (Proof::Passthrough, _) => Code::PassthroughCaptured,
-        (Proof::Loopback, Sender::App) if flow.destination.port() == 53 => Code::DnsCaptured,
-        (Proof::Loopback, _) => Code::LoopbackCaptured,
-        (Proof::Dns, Sender::App) => Code::DnsCaptured,
-        (Proof::Dns, Sender::Proxy) => Code::DnsExemptionDiffers,
-        (Proof::Tunnel, _) => Code::ExclusionMissing,
-        _ => Code::ExclusionCaptured,
-    }
 }

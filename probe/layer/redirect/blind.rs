@@ -1,0 +1,104 @@
+//! What could not be seen, and what would let it.
+
+use serde_json::Value;
+
+use super::{
+    flow::{Promise, Sender},
+    judge::LISTED,
+    outcome::{Observed, Outcome, Seen},
+    phrase,
+    vantage::Play,
+    verdict::Verdict,
+};
+use crate::finding::{Code, Finding};
+
+/// The subject of "not observable" where TPROXY handed nothing over.
+const TPROXY: &str = "TPROXY";
+/// The subject of "not observable" where a running proxy did not tell.
+const BESIDE_PROXY: &str = "running proxy";
+
+/// Whether what this finding could not see may show in another look of the same identity.
+#[must_use]
+pub fn may_show_later(finding: &Finding) -> bool {
+    finding.code == Code::NotObservable
+        && [TPROXY, BESIDE_PROXY].contains(&finding.subject.as_str())
+}
+
+/// What could not be seen: one finding a sender that cannot be played, one for failed probes.
+pub(super) fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for sender in [Sender::App, Sender::Proxy] {
+        let concerned = seen.flows.iter().any(|o| o.flow.sender == sender);
+        if let Play::Cannot { reason } = seen.vantage.play(sender)
+            && concerned
+        {
+            findings.push(unplayable(sender, reason, &seen.flows));
+        }
+    }
+    findings.extend(handing_over(seen, verdicts));
+    findings.extend(untold(seen, verdicts));
+    let failed: Vec<&Observed> = verdicts
+        .iter()
+        .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))
+        .map(|(observed, _)| *observed)
+        .collect();
+    if let Some(first) = failed.first() {
+        let (what, became) = (phrase::subject(&first.flow), phrase::happened(&first.outcome));
+        let listed: Vec<Value> = failed.iter().take(LISTED).map(|o| phrase::evidence(o)).collect();
+        let says = match first.outcome {
+            Outcome::Refused { .. } => {
+                "by the first hop, or by a port of the pod that nobody listens on: \
+                 a packet tells no difference"
+            }
+            _ => "which says nothing about redirection",
+        };
+        let reason = format!("{what} {became}, {says}");
+        let finding = Finding::new(Code::ProbeFailed, what, reason).of(Some(first.flow.family));
+        findings.push(finding.with("flows", listed).with("count", failed.len()));
+    }
+    findings
+}
+
+/// TPROXY by native nftables shows itself to a transparent listener alone.
+fn handing_over(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
+    let blind = |(o, verdict): &&(&Observed, Verdict)| {
+        matches!(o.flow.promise, Promise::Transparent(_))
+            && *verdict == Verdict::Blind(Code::NotObservable)
+            && !matches!(o.outcome, Outcome::NotSent { .. })
+    };
+    let count = verdicts.iter().filter(blind).count();
+    let (uid, gid) = (seen.vantage.uid, seen.vantage.gid);
+    let reason = format!(
+        "TPROXY's hand-over not observable: running as {uid}:{gid}, needs NET_ADMIN for a transparent listener"
+    );
+    (count > 0).then(|| Finding::new(Code::NotObservable, TPROXY, reason).with("flows", count))
+}
+
+/// What must be captured, and a running proxy alone could tell whether it was.
+fn untold(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
+    let untold = |(o, verdict): &&(&Observed, Verdict)| {
+        matches!(o.flow.promise, Promise::Captured(_))
+            && *verdict == Verdict::Blind(Code::NotObservable)
+            && !matches!(o.outcome, Outcome::NotSent { .. })
+    };
+    let mut flows = verdicts.iter().filter(untold).map(|(observed, _)| *observed);
+    let first = flows.next().filter(|_| seen.live.is_some())?;
+    let (what, became) = (phrase::subject(&first.flow), phrase::happened(&first.outcome));
+    let reason = format!("{what} {became}: beside a running proxy that is no proof");
+    let finding = Finding::new(Code::NotObservable, BESIDE_PROXY, reason);
+    Some(finding.of(Some(first.flow.family)).with("flows", 1 + flows.count()))
+}
+
+fn unplayable(sender: Sender, reason: &str, flows: &[Observed]) -> Finding {
+    let unseen = flows.iter().filter(|o| o.flow.sender == sender);
+    let mut proofs: Vec<&str> = unseen.clone().map(|o| o.flow.proof.name()).collect();
+    proofs.sort_unstable();
+    proofs.dedup();
+    let (subject, what) = match sender {
+        Sender::App => ("application flows", "outbound capture"),
+        Sender::Proxy => ("proxy flows", "inbound capture and loop prevention"),
+    };
+    Finding::new(Code::NotObservable, subject, format!("{what} not observable: {reason}"))
+        .with("flows", unseen.filter(|o| matches!(o.outcome, Outcome::NotSent { .. })).count())
+        .with("proofs", proofs)
+}
