@@ -4,6 +4,7 @@ pub mod dial;
 pub mod error_queue;
 pub mod listen;
 pub mod netlink;
+pub mod nudge;
 pub mod owner;
 pub mod sock_diag;
 

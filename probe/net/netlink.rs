@@ -29,6 +29,39 @@ const DATAGRAM_BYTES: usize = 32 * 1024;
 /// Bytes before the body of a netlink message (`struct nlmsghdr`).
 const HEADER_BYTES: usize = 16;
 
+/// A request that says more than its fixed header: attributes by kind and value.
+pub struct Request<'a, H> {
+    /// The fixed header of the message type.
+    pub header: H,
+    /// The attributes behind it.
+    pub attributes: &'a [(u16, &'a [u8])],
+}
+
+/// Bytes of an attribute before its value (`struct nlattr`).
+const ATTRIBUTE_BYTES: usize = 4;
+
+impl<H: Emitable> Emitable for Request<'_, H> {
+    fn buffer_len(&self) -> usize {
+        let padded = |value: &[u8]| (ATTRIBUTE_BYTES + value.len()).next_multiple_of(4);
+        let attributes: usize = self.attributes.iter().map(|(_, value)| padded(value)).sum();
+        self.header.buffer_len() + attributes
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        let (header, mut rest) = buffer.split_at_mut(self.header.buffer_len());
+        self.header.emit(header);
+        for (kind, value) in self.attributes {
+            let length = ATTRIBUTE_BYTES + value.len();
+            let (attribute, behind) = rest.split_at_mut(length.next_multiple_of(4));
+            let written = u16::try_from(length).unwrap_or(u16::MAX);
+            attribute[..2].copy_from_slice(&written.to_ne_bytes());
+            attribute[2..ATTRIBUTE_BYTES].copy_from_slice(&kind.to_ne_bytes());
+            attribute[ATTRIBUTE_BYTES..length].copy_from_slice(value);
+            rest = behind;
+        }
+    }
+}
+
 /// One netlink socket, connected to the kernel and reused for every dump.
 pub struct Netlink {
     socket: Socket,
@@ -224,6 +257,18 @@ mod tests {
         assert_eq!(message.message_type(), 18);
         assert_eq!(message.sequence_number(), 7);
         assert_eq!(message.flags(), 0x301);
+    }
+
+    #[test]
+    fn attributes_of_a_request_are_read_back() {
+        let sent: [(u16, &[u8]); 2] = [(1, &[10, 0, 0, 1, 7]), (3, b"eth0")];
+        let request = Request { header: LinkHeader::default(), attributes: &sent };
+        let bytes = super::message(18, 1, 7, &request);
+        assert_eq!(bytes.len(), HEADER_BYTES + 16 + 12 + 8);
+        let read: Vec<(u16, Vec<u8>)> = attributes(&bytes[HEADER_BYTES..], 16)
+            .map(|attribute| (attribute.kind(), attribute.value().to_vec()))
+            .collect();
+        assert_eq!(read, sent.map(|(kind, value)| (kind, value.to_vec())));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io;
 
 use netlink_packet_core::{parse_string, parse_u32};
 use netlink_packet_route::link::{LinkFlags, LinkHeader};
-use nix::libc::{IFLA_IFNAME, IFLA_MTU, RTM_GETLINK};
+use nix::libc::{IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU, RTM_GETLINK};
 use serde::{Deserialize, Serialize};
 
 use crate::net::netlink::{Netlink, attributes};
@@ -28,6 +28,28 @@ pub struct Link {
     pub mtu: u32,
     /// The loopback interface (`IFF_LOOPBACK`).
     pub loopback: bool,
+    /// What made it: `veth`, `bridge`, `dummy`, …; none for lo and for hardware.
+    #[serde(default)]
+    pub kind: Option<String>,
+}
+
+/// Fallback tunnel devices that the kernel puts into every network namespace (kernel
+/// `Documentation/admin-guide/sysctl/net.rst`, `fb_tunnels_only_for_init_net`).
+const FALLBACK_DEVICES: [&str; 9] =
+    ["tunl0", "sit0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "ip6tnl0", "ip6gre0"];
+
+impl Link {
+    /// Whether somebody gave the pod this link, rather than the kernel.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        !self.loopback && !FALLBACK_DEVICES.contains(&self.name.as_str())
+    }
+
+    /// Whether packets can go in and out.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        self.up && self.running
+    }
 }
 
 /// The links of the namespace.
@@ -45,11 +67,12 @@ pub(super) fn name_of(links: &[Link], index: u32) -> String {
 
 fn read(body: &[u8]) -> Option<Link> {
     let header = LinkHeader::parse(body).ok()?;
-    let (mut name, mut mtu) = (None, None);
+    let (mut name, mut mtu, mut kind) = (None, None, None);
     for attribute in attributes(body, HEADER_BYTES) {
         match attribute.kind() {
             IFLA_IFNAME => name = parse_string(attribute.value()).ok(),
             IFLA_MTU => mtu = parse_u32(attribute.value()).ok(),
+            IFLA_LINKINFO => kind = kind_in(attribute.value()),
             _ => {}
         }
     }
@@ -60,7 +83,14 @@ fn read(body: &[u8]) -> Option<Link> {
         running: header.flags.contains(LinkFlags::Running),
         mtu: mtu.unwrap_or_default(),
         loopback: header.flags.contains(LinkFlags::Loopback),
+        kind,
     })
+}
+
+/// The kind among the attributes that are nested in `IFLA_LINKINFO`.
+fn kind_in(nested: &[u8]) -> Option<String> {
+    let kind = attributes(nested, 0).find(|attribute| attribute.kind() == IFLA_INFO_KIND)?;
+    parse_string(kind.value()).ok()
 }
 
 #[cfg(test)]
@@ -71,7 +101,7 @@ pub(crate) mod tests {
     pub(crate) fn sample() -> Vec<Link> {
         let link = |index, name: &str, mtu, loopback| {
             let name = name.to_owned();
-            Link { index, name, up: true, running: true, mtu, loopback }
+            Link { index, name, up: true, running: true, mtu, loopback, kind: None }
         };
         vec![link(1, "lo", 65536, true), link(2, "eth0", 1500, false)]
     }
@@ -97,6 +127,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_kind_is_nested() {
+        let nested = [&9_u16.to_ne_bytes()[..], &1_u16.to_ne_bytes(), b"veth\0"].concat();
+        assert_eq!(kind_in(&nested), Some("veth".to_owned()));
+        assert_eq!(kind_in(&nested[..6]), None);
+    }
+
+    #[test]
+    fn fallback_tunnels_are_nobodys_gift() {
+        let mut links = sample();
+        assert_eq!(links.iter().map(Link::is_given).collect::<Vec<_>>(), [false, true]);
+        links[1].name = "sit0".into();
+        assert!(!links[1].is_given());
+    }
+
+    #[test]
     fn unknown_link_is_named_by_index() {
         assert_eq!(name_of(&sample(), 2), "eth0");
         assert_eq!(name_of(&[], 7), "#7");
@@ -105,7 +150,7 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = read(&bytes);
+            let _ = (read(&bytes), kind_in(&bytes));
         }
     }
 }

@@ -2,12 +2,16 @@
 
 pub mod address;
 pub mod capability;
+pub mod environment;
 pub mod family;
 pub mod identity;
 mod layout;
 pub mod link;
 pub mod listener;
 pub mod look;
+pub mod lookup;
+pub mod neighbour;
+pub mod resolv;
 pub mod route;
 pub mod rule;
 pub mod show;
@@ -19,11 +23,14 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Address, Dad, Scope};
 pub use capability::Cap;
+pub use environment::Environment;
 pub use family::Family;
 pub use identity::Identity;
 pub use link::Link;
 pub use listener::{Listener, Transport};
 pub use look::Look;
+pub use lookup::{Answer, Path};
+pub use neighbour::Resolution;
 pub use route::Route;
 pub use rule::Rule;
 

@@ -16,7 +16,7 @@ use super::link::{Link, name_of};
 use crate::net::netlink::{Netlink, attributes};
 
 /// Size of `struct rtmsg`.
-const HEADER_BYTES: usize = 12;
+pub(super) const HEADER_BYTES: usize = 12;
 
 /// Size of `struct rtnexthop`.
 const NEXT_HOP_BYTES: usize = 8;
@@ -97,10 +97,10 @@ fn read(body: &[u8], links: &[Link], found: &mut Vec<Route>) {
 }
 
 /// Gateway and link index.
-type NextHop = (Option<IpAddr>, Option<u32>);
+pub(super) type NextHop = (Option<IpAddr>, Option<u32>);
 
 /// Reads gateway and link from the attributes behind a header.
-fn next_hop(bytes: &[u8], header: usize, index: Option<u32>) -> NextHop {
+pub(super) fn next_hop(bytes: &[u8], header: usize, index: Option<u32>) -> NextHop {
     let (mut gateway, mut link) = (None, index);
     for attribute in attributes(bytes, header) {
         let value = attribute.value();
@@ -132,7 +132,7 @@ fn next_hops(mut bytes: &[u8]) -> Vec<NextHop> {
 }
 
 /// The word of ip-route(8) for a route type; `None` for the three kinds that only add noise.
-fn kind(kind: RouteType) -> Option<String> {
+pub(super) fn kind(kind: RouteType) -> Option<String> {
     let word = match kind {
         RouteType::Broadcast | RouteType::Anycast | RouteType::Multicast => return None,
         RouteType::Unicast => "unicast",
