@@ -12,9 +12,12 @@ use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    finding::Code,
+    finding::{Code, Layer},
     judge,
-    layer::redirect::{Flow, Promise, flows},
+    layer::{
+        redirect::{Flow, Promise, flows},
+        route,
+    },
     plan::{Mode, Plan},
     pod,
     record::Recording,
@@ -213,7 +216,17 @@ pub fn show_pod(plan: &Plan) -> ExitCode {
 #[must_use]
 pub fn print_plan(plan: &Plan) -> ExitCode {
     let pod = pod::snapshot(&plan.watched_ports());
-    let lines = flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned).collect::<String>();
+    let mut lines = String::new();
+    if plan.asks(Layer::Route) {
+        let environment = pod::environment::look(&pod);
+        lines.extend(route::packets(plan, &pod, &environment).into_iter().map(
+            |(transport, to, hop, link)| {
+                let to = to.to_string();
+                format!("route       app   {transport} {to:<28} unless {link} knows {hop}\n")
+            },
+        ));
+    }
+    lines.extend(flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned));
     print(&lines);
     ExitCode::SUCCESS
 }

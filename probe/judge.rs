@@ -54,7 +54,11 @@ pub fn judge(recording: &Recording) -> Report {
             (Verdict::Fail, Some(cause)) => cause.layer.exit_code(),
         },
     };
-    let reached = |layer: &Layer| *layer != Layer::Redirect || redirect_seen(seen.as_ref());
+    let reached = |layer: &Layer| match layer {
+        Layer::Link => true,
+        Layer::Route => seen.as_ref().is_some_and(|seen| seen.route.is_some()),
+        Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
+    };
     Report {
         schema_version: REPORT_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -75,10 +79,6 @@ pub fn judge(recording: &Recording) -> Report {
         signal: course.signal,
         broke: course.broke,
     }
-}
-
-fn redirect_seen(seen: Option<&Seen>) -> bool {
-    seen.is_some_and(|seen| seen.redirect.is_some())
 }
 
 fn look(plan: &Plan, seen: &Seen) -> Judged {
@@ -119,10 +119,10 @@ fn which_mesh(plan: &Plan, seen: &Seen) -> Option<Finding> {
 pub fn before_redirect(plan: &Plan, seen: &Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
     if plan.asks(Layer::Link) {
-        findings.extend(link::judge(plan, &seen.pod));
+        findings.extend(link::judge(plan, &seen.pod, &seen.environment));
     }
-    if plan.asks(Layer::Route) {
-        findings.extend(route::judge(&plan.addresses(&seen.pod).families, &seen.pod));
+    if let Some(routes) = &seen.route {
+        findings.extend(route::judge(plan, &seen.pod, &seen.environment, routes));
     }
     findings
 }

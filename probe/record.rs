@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{layer::redirect, plan::Plan, pod::Pod};
+use crate::{
+    layer::{redirect, route},
+    plan::Plan,
+    pod::{Environment, Pod},
+};
 
 /// The version of the recording's format.
 pub const RECORDING_VERSION: u32 = 1;
@@ -12,6 +16,12 @@ pub const RECORDING_VERSION: u32 = 1;
 pub struct Seen {
     /// The pod snapshot.
     pub pod: Pod,
+    /// What the container is told about its network.
+    #[serde(default)]
+    pub environment: Environment,
+    /// The route layer; absent where the link layer is broken or it was not asked for.
+    #[serde(default)]
+    pub route: Option<route::Seen>,
     /// What became of packets before it was decided which mesh this is; absent where that was
     /// declared, or told by less.
     pub survey: Option<redirect::Seen>,

@@ -11,7 +11,7 @@ use crate::{
     detect,
     finding::{Code, Layer, Severity},
     judge,
-    layer::redirect,
+    layer::{redirect, route},
     plan::{Listeners, Plan},
     pod::{self, Pod},
     profile,
@@ -25,12 +25,17 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LAST_PAUSE: Duration = Duration::from_millis(250);
 
 /// One look at the pod, layer by layer; a broken layer ends it, for the next ones follow from it.
-/// Decides which mesh this is, where the plan leaves that open.
-pub async fn look(plan: &mut Plan) -> Seen {
+/// Decides which mesh this is, where the plan leaves that open. Waits for neighbours that do not
+/// answer no longer than `patience`.
+pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     let pod = pod::snapshot(&plan.watched_ports());
-    let mut seen = Seen { pod, survey: None, redirect: None };
-    let broken = judge::before_redirect(plan, &seen).iter().any(|f| f.severity == Severity::Fail);
-    if !plan.asks(Layer::Redirect) || broken {
+    let environment = pod::environment::look(&pod);
+    let mut seen = Seen { pod, environment, route: None, survey: None, redirect: None };
+    if plan.asks(Layer::Route) && !is_broken(plan, &seen) {
+        let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
+        seen.route = Some(routes);
+    }
+    if !plan.asks(Layer::Redirect) || is_broken(plan, &seen) {
         return seen;
     }
     if !plan.candidates.is_empty() {
@@ -41,6 +46,10 @@ pub async fn look(plan: &mut Plan) -> Seen {
         seen.redirect = Some(redirect::observe(plan, &addresses, &seen.pod).await);
     }
     seen
+}
+
+fn is_broken(plan: &Plan, seen: &Seen) -> bool {
+    judge::before_redirect(plan, seen).iter().any(|f| f.severity == Severity::Fail)
 }
 
 /// Decides which mesh this is; gives what was seen of packets, if it took packets.
@@ -101,7 +110,8 @@ impl Rounds {
     async fn until_settled(&mut self, mut waiting: impl FnMut(&Report)) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let seen = look(&mut self.recording.plan).await;
+            let patience = self.until_deadline();
+            let seen = look(&mut self.recording.plan, patience).await;
             self.recording.seen = Some(seen);
             self.recording.course.attempts += 1;
             self.recording.course.elapsed_ms = self.elapsed_ms();
