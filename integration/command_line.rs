@@ -218,6 +218,9 @@ fn the_plan_sends_nothing() {
     let pod = World::DUAL.start();
     let run = pod.run(Who::App, &["check", "--plan"]).expect(0);
     assert!(run.stdout.contains("192.0.2."), "{run}");
+    assert!(
+        run.stdout.contains("192.0.2.1:9 ") && run.stdout.contains("unless eth0 knows 10.77.0.1")
+    );
     assert_eq!(pod.node.packets(), (0, 0));
 }
 

@@ -1,6 +1,9 @@
 //! What is broken below the rules has its own exit code, and the rules are not blamed for it.
 
-use crate::world::{Backend, Output, Pod, Rules, Who, World, sh};
+use crate::{
+    pod_network::resolving,
+    world::{Backend, Output, Pod, Rules, Who, World, sh},
+};
 
 fn pod() -> Pod {
     Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio())
@@ -81,7 +84,8 @@ fn ipv6_alone_holds_alone() {
     let pod = pod();
     sh("ip address delete 10.77.0.2/24 dev eth0; iptables-nft -t nat -F");
     for who in Who::ALL {
-        let run = pod.run(who, &["gate", "--output", "json"]).expect(0);
+        let gate = pod.launch(who, &["gate", "--output", "json"]);
+        let run = resolving(&pod, gate, &["fd96::a"]).run().expect(0);
         let report = run.report();
         let found = report["findings"].as_array().expect("findings");
         assert!(found.iter().all(|finding| finding["family"] != "ipv4"), "{who:?}: {run}");
@@ -134,7 +138,7 @@ fn an_ipv6_address_that_somebody_else_has_is_no_reason_to_leave_ipv6_out() {
     sh("ip address del fd77::2/64 dev eth0; ip address add fd77::9/64 dev eth0");
     let flags = ["gate", "--output", "json", "--deadline", "4s"];
     let run = pod.run(Who::App, &flags).expect(10);
-    assert_eq!(run.cause(), "address-family-missing", "{run}");
+    assert_eq!(run.cause(), "address-duplicate", "{run}");
     assert!(run.stdout.contains("found another owner"), "{run}");
 }
 
@@ -143,7 +147,8 @@ fn gate_waits_for_duplicate_address_detection() {
     let pod = pod();
     sh(DETECT);
     sh("ip address del fd77::2/64 dev eth0; ip address add fd77::3/64 dev eth0");
-    pod.run(Who::App, &["check"]).expect(10);
+    let run = pod.run(Who::App, &["check", "--output", "json"]).expect(10);
+    assert_eq!(run.cause(), "address-tentative", "{run}");
     let run = pod.run(Who::App, &["gate", "--output", "json"]).expect(0);
     assert!(run.report()["families"].as_array().is_some_and(|f| f.len() == 2), "{run}");
 }
@@ -157,7 +162,7 @@ fn a_pod_without_any_address_is_told_so_and_waited_for() {
     let pod = Pod::with(World::V4, Backend::IptablesNft, &Rules::istio());
     sh("ip address flush dev eth0");
     let run = pod.run(Who::App, &["check", "--output", "json"]).expect(10);
-    assert_eq!(run.cause(), "address-family-missing", "{run}");
+    assert_eq!(run.cause(), "address-none", "{run}");
     let gate = pod.launch(Who::App, &["gate", "--deadline", "10s"]).start();
     assert!(gate.still_runs_after(std::time::Duration::from_millis(200)), "it may come");
     sh("ip address add 10.77.0.2/24 dev eth0; ip route add default via 10.77.0.1");

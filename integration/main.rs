@@ -28,6 +28,8 @@ mod live;
 mod meshes;
 /// Ports that somebody else listens on.
 mod occupied;
+/// What is below the mesh, broken and intact: each code of links, addresses and routes.
+mod pod_network;
 /// Rules broken one at a time, and what flows say of each.
 mod sweep;
 /// Time: rules that come late, signals, deadlines.
