@@ -1,7 +1,7 @@
 //! The program under test, where every user may run it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
@@ -37,6 +37,9 @@ pub fn installed() -> Arc<Program> {
 fn install() -> Program {
     let directory = super::scratch();
     let path = directory.path().join("podprobe");
-    fs::copy(env!("CARGO_BIN_EXE_podprobe"), &path).expect("copy the binary");
+    // By another process: a descriptor open for writing, inherited by whatever some other test's
+    // thread forks at this moment, would make the program a "text file busy".
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_podprobe")).arg(&path).status();
+    assert!(copied.expect("cp").success(), "copy the binary");
     Program { path, _directory: directory }
 }
