@@ -15,6 +15,7 @@ use crate::{
     finding::{Code, Layer},
     judge,
     layer::{
+        dns,
         redirect::{Flow, Promise, flows},
         route,
     },
@@ -226,8 +227,13 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
             },
         ));
     }
-    lines.extend(flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned));
+    if plan.layers != [Layer::Dns] {
+        lines.extend(flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned));
+    }
     print(&lines);
+    if plan.asks(Layer::Dns) {
+        print(&dns::planned(plan));
+    }
     ExitCode::SUCCESS
 }
 

@@ -9,7 +9,7 @@ use crate::{
     detect::Detected,
     finding::{Code, Finding, Layer, Severity},
     layer::{
-        link,
+        dns, link,
         redirect::{self, Judged, Proof},
         route,
     },
@@ -58,6 +58,7 @@ pub fn judge(recording: &Recording) -> Report {
         Layer::Link => true,
         Layer::Route => seen.as_ref().is_some_and(|seen| seen.route.is_some()),
         Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
+        Layer::Dns => seen.as_ref().is_some_and(|seen| seen.dns.is_some()),
     };
     Report {
         schema_version: REPORT_VERSION,
@@ -81,7 +82,9 @@ pub fn judge(recording: &Recording) -> Report {
     }
 }
 
-fn look(plan: &Plan, seen: &Seen) -> Judged {
+/// The findings and proofs of one look.
+#[must_use]
+pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     let mut judged = Judged { findings: before_redirect(plan, seen), ..Judged::default() };
     judged.findings.extend(which_mesh(plan, seen));
     if let Some(redirect_seen) = &seen.redirect {
@@ -96,6 +99,9 @@ fn look(plan: &Plan, seen: &Seen) -> Judged {
         }
         judged.findings.extend(redirect.findings);
         judged = Judged { findings: judged.findings, ..redirect };
+    }
+    if let Some(dns_seen) = &seen.dns {
+        judged.findings.extend(dns::judge(plan, &seen.pod, dns_seen));
     }
     judged
 }
@@ -159,9 +165,16 @@ fn unmet(
     let required = plan.require.iter().filter(lacks);
     let missing: BTreeSet<&str> = required.chain(*unclear).map(|proof| proof.name()).collect();
     let missing: Vec<&str> = missing.into_iter().collect();
+    let dns = unseen_dns(plan, findings);
+    let matters = |f: &&Finding| match f.layer {
+        Layer::Redirect => true,
+        Layer::Dns => dns.is_some() && !redirect,
+        Layer::Link | Layer::Route => !redirect,
+    };
     let unknown = findings
         .iter()
-        .filter(|f| f.severity == Severity::Unknown && (f.layer == Layer::Redirect || !redirect))
+        .filter(|f| f.severity == Severity::Unknown)
+        .filter(matters)
         .min_by_key(|f| remoteness(f, &missing));
     if !redirect && unknown.is_none() {
         return None;
@@ -173,12 +186,24 @@ fn unmet(
         format!("look at what was asked for: {why}")
     } else if proved.is_empty() {
         format!("prove anything about redirection: {why}")
+    } else if let Some(dns) = dns {
+        format!("look at the nameservers: {}", dns.reason)
     } else {
         return None;
     };
+    let spoken_of =
+        if missing.is_empty() && !proved.is_empty() { dns.or(unknown) } else { unknown };
     let mut finding = Finding::new(Code::ProofRequired, "--require", reason);
-    if let Some(unknown) = unknown {
+    if let Some(unknown) = spoken_of {
         finding.hint.clone_from(&unknown.hint);
     }
     Some(finding)
+}
+
+/// Why no nameserver could be looked at, where that was asked for: an answer over one transport is
+/// one, over none it is not.
+fn unseen_dns<'f>(plan: &Plan, findings: &'f [Finding]) -> Option<&'f Finding> {
+    let seen = findings.iter().any(|finding| finding.code == Code::DnsHolds);
+    let unknown = |f: &&Finding| f.layer == Layer::Dns && f.severity == Severity::Unknown;
+    findings.iter().find(unknown).filter(|_| plan.asks(Layer::Dns) && !seen)
 }

@@ -1,6 +1,11 @@
 //! Plan: what was asked, resolved. Nothing is looked at yet.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -37,6 +42,31 @@ pub enum Listeners {
     Live,
 }
 
+/// What the dns layer looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DnsPlan {
+    /// The resolver configuration.
+    pub resolv_conf: PathBuf,
+    /// The cluster's domain, where it was declared; else the search list tells it.
+    pub cluster_domain: Option<String>,
+    /// Names that must have an address.
+    pub names: Vec<String>,
+    /// Nameservers to ask besides those of the file.
+    pub nameservers: Vec<IpAddr>,
+}
+
+impl Default for DnsPlan {
+    fn default() -> DnsPlan {
+        DnsPlan {
+            resolv_conf: PathBuf::from("/etc/resolv.conf"),
+            cluster_domain: None,
+            names: Vec::new(),
+            nameservers: Vec::new(),
+        }
+    }
+}
+
 /// What was asked for; everything that judging needs besides what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,6 +95,9 @@ pub struct Plan {
     pub app: Option<(u32, u32)>,
     /// The layers to look at, in causal order.
     pub layers: Vec<Layer>,
+    /// What the dns layer looks at, if it does.
+    #[serde(default)]
+    pub dns: DnsPlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Whether to listen on the capture ports.
@@ -97,7 +130,8 @@ impl Plan {
             service: service(),
             service_cidrs: Vec::new(),
             app: None,
-            layers: Layer::ALL.to_vec(),
+            layers: Layer::BY_DEFAULT.to_vec(),
+            dns: DnsPlan::default(),
             require: Vec::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,

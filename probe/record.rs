@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    layer::{redirect, route},
+    layer::{dns, redirect, route},
     plan::Plan,
     pod::{Environment, Pod},
 };
@@ -27,6 +27,8 @@ pub struct Seen {
     pub survey: Option<redirect::Seen>,
     /// The redirect layer; absent where an earlier layer is broken or it was not asked for.
     pub redirect: Option<redirect::Seen>,
+    /// The dns layer; likewise.
+    pub dns: Option<dns::Seen>,
 }
 
 /// How the look came about.

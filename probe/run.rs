@@ -9,9 +9,9 @@ use tokio::{
 
 use crate::{
     detect,
-    finding::{Code, Layer, Severity},
+    finding::{Code, Finding, Layer, Severity},
     judge,
-    layer::{redirect, route},
+    layer::{dns, redirect, route},
     plan::{Listeners, Plan},
     pod::{self, Pod},
     profile,
@@ -30,14 +30,28 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     let pod = pod::snapshot(&plan.watched_ports());
     let environment = pod::environment::look(&pod);
-    let mut seen = Seen { pod, environment, route: None, survey: None, redirect: None };
-    if plan.asks(Layer::Route) && !is_broken(plan, &seen) {
+    let mut seen = Seen { pod, environment, route: None, survey: None, redirect: None, dns: None };
+    if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, &seen)) {
         let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
         seen.route = Some(routes);
     }
-    if !plan.asks(Layer::Redirect) || is_broken(plan, &seen) {
+    if broken(&judge::before_redirect(plan, &seen)) {
         return seen;
     }
+    if plan.asks(Layer::Redirect) {
+        look_at_redirect(plan, &mut seen).await;
+    }
+    if plan.asks(Layer::Dns) && !broken(&judge::look(plan, &seen).findings) {
+        seen.dns = Some(dns::observe(plan, &seen.pod).await);
+    }
+    seen
+}
+
+fn broken(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Fail)
+}
+
+async fn look_at_redirect(plan: &mut Plan, seen: &mut Seen) {
     if !plan.candidates.is_empty() {
         seen.survey = survey(plan, &seen.pod).await;
     }
@@ -45,11 +59,6 @@ pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
         let addresses = plan.addresses(&seen.pod);
         seen.redirect = Some(redirect::observe(plan, &addresses, &seen.pod).await);
     }
-    seen
-}
-
-fn is_broken(plan: &Plan, seen: &Seen) -> bool {
-    judge::before_redirect(plan, seen).iter().any(|f| f.severity == Severity::Fail)
 }
 
 /// Decides which mesh this is; gives what was seen of packets, if it took packets.

@@ -1,5 +1,6 @@
 //! What was typed: commands, flags and their environment names, and the help text.
 
+mod dns;
 mod file;
 mod promise;
 mod rule_values;
@@ -34,7 +35,7 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 everything asked for holds; 1 internal error; 2 bad command line or file; 5 a
-required proof could not be made; 10 link or address; 20 route; 30 redirect; 90 held, then broke
+required proof could not be made; 10 link or address; 20 route; 30 redirect; 40 dns; 90 held, then broke
 within --stable-for; 143/130 ended by SIGTERM/SIGINT.";
 
 #[derive(Debug, Subcommand)]
@@ -87,11 +88,14 @@ pub struct LookArgs {
     #[command(flatten)]
     promise: PromiseArgs,
 
+    #[command(flatten)]
+    dns: dns::DnsArgs,
+
     /// A YAML file with flags by their long names; flags and environment go before it.
     #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Look only at these layers: link, route, redirect.
+    /// Look only at these layers: link, route, redirect, dns; without it, at all but dns.
     #[arg(
         long,
         env = "PODPROBE_ONLY",
@@ -100,6 +104,16 @@ pub struct LookArgs {
         hide_default_value = true
     )]
     only: values::Layers,
+
+    /// Look at these layers besides the usual ones: dns, whose queries go beyond the first hop.
+    #[arg(
+        long,
+        env = "PODPROBE_ALSO",
+        value_name = "LAYER,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    also: values::Layers,
 
     /// Leave these layers out.
     #[arg(
@@ -153,7 +167,7 @@ pub struct LookArgs {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// The layers to look at: link, route, redirect; all of them if none is named.
+    /// The layers to look at: link, route, redirect, dns; all but dns if none is named.
     #[arg(value_name = "LAYER")]
     layers: Vec<values::OneLayer>,
 
@@ -251,10 +265,16 @@ impl LookArgs {
     /// Resolves what was typed; one sentence where the parts contradict each other.
     fn into_plan(self, command: &str, layers: &[Layer]) -> Result<Plan, String> {
         let capture = self.promise.capture()?;
+        let named = |list: &[Layer], layer: &Layer| match list {
+            [] => true,
+            list => list.contains(layer),
+        };
+        let named_some = !layers.is_empty() || !self.only.0.is_empty();
         let asked = |layer: &Layer| {
-            (layers.is_empty() || layers.contains(layer))
-                && (self.only.0.is_empty() || self.only.0.contains(layer))
-                && !self.skip.0.contains(layer)
+            let wanted = named(layers, layer)
+                && named(&self.only.0, layer)
+                && (named_some || Layer::BY_DEFAULT.contains(layer));
+            (wanted || self.also.0.contains(layer)) && !self.skip.0.contains(layer)
         };
         let layers: Vec<Layer> = Layer::ALL.into_iter().filter(asked).collect();
         if layers.is_empty() {
@@ -275,6 +295,7 @@ impl LookArgs {
             service_cidrs: self.promise.service_cidrs.0,
             families: self.promise.families.map(|families| families.0),
             layers,
+            dns: self.dns.into_plan(),
             require: self.require.0,
             mode: self.mode,
             redirect_exit_code: self.redirect_exit_code,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Code, Layer, Severity};
+use super::{Code, Layer, Severity, dns};
 
 /// What is true of a code in every pod.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub struct Meaning {
     pub traps: &'static str,
 }
 
-const fn row(
+pub(super) const fn row(
     severity: Severity,
     layer: Layer,
     title: &'static str,
@@ -586,6 +586,50 @@ impl Code {
             Code::RouteHolds => {
                 row(Ok, Route, "every family has a default route", "", "nothing to do", "")
             }
+            Code::ResolvConfMissing => dns::RESOLV_CONF_MISSING,
+            Code::ResolvConfNoNameserver => dns::RESOLV_CONF_NO_NAMESERVER,
+            Code::ResolvConfCrlf => dns::RESOLV_CONF_CRLF,
+            Code::ResolvConfBom => dns::RESOLV_CONF_BOM,
+            Code::ResolvConfLeadingSpace => dns::RESOLV_CONF_LEADING_SPACE,
+            Code::ResolvConfUnspecified => dns::RESOLV_CONF_UNSPECIFIED,
+            Code::ResolvConfScope => dns::RESOLV_CONF_SCOPE,
+            Code::ResolvConfSearchComma => dns::RESOLV_CONF_SEARCH_COMMA,
+            Code::ResolvConfZeroTimers => dns::RESOLV_CONF_ZERO_TIMERS,
+            Code::DnsNoRoute => dns::DNS_NO_ROUTE,
+            Code::DnsStubLeaked => dns::DNS_STUB_LEAKED,
+            Code::DnsNodeLocalDown => dns::DNS_NODE_LOCAL_DOWN,
+            Code::DnsSendRefused => dns::DNS_SEND_REFUSED,
+            Code::DnsRejected => dns::DNS_REJECTED,
+            Code::DnsRefusedByServer => dns::DNS_REFUSED_BY_SERVER,
+            Code::DnsWrongSource => dns::DNS_WRONG_SOURCE,
+            Code::DnsAnswerUnusable => dns::DNS_ANSWER_UNUSABLE,
+            Code::DnsSilent => dns::DNS_SILENT,
+            Code::DnsUdpBlocked => dns::DNS_UDP_BLOCKED,
+            Code::DnsClusterZoneMissing => dns::DNS_CLUSTER_ZONE_MISSING,
+            Code::DnsClusterZoneDown => dns::DNS_CLUSTER_ZONE_DOWN,
+            Code::DnsServfail => dns::DNS_SERVFAIL,
+            Code::DnsQueryRefused => dns::DNS_QUERY_REFUSED,
+            Code::DnsRcodeUnexpected => dns::DNS_RCODE_UNEXPECTED,
+            Code::DnsUpstreamDown => dns::DNS_UPSTREAM_DOWN,
+            Code::DnsTruncatedNoTcp => dns::DNS_TRUNCATED_NO_TCP,
+            Code::DnsNameMissing => dns::DNS_NAME_MISSING,
+            Code::DnsTcpBlocked => dns::DNS_TCP_BLOCKED,
+            Code::DnsNameserverDown => dns::DNS_NAMESERVER_DOWN,
+            Code::DnsLossy => dns::DNS_LOSSY,
+            Code::DnsAaaaDropped => dns::DNS_AAAA_DROPPED,
+            Code::DnsEdnsBroken => dns::DNS_EDNS_BROKEN,
+            Code::DnsSplitBrain => dns::DNS_SPLIT_BRAIN,
+            Code::DnsSearchWildcard => dns::DNS_SEARCH_WILDCARD,
+            Code::DnsApiMismatch => dns::DNS_API_MISMATCH,
+            Code::ResolvConfBadAddress => dns::RESOLV_CONF_BAD_ADDRESS,
+            Code::ResolvConfExtraServers => dns::RESOLV_CONF_EXTRA_SERVERS,
+            Code::ResolvConfSearchTooLong => dns::RESOLV_CONF_SEARCH_TOO_LONG,
+            Code::ResolvConfSearchMany => dns::RESOLV_CONF_SEARCH_MANY,
+            Code::ResolvConfOverridden => dns::RESOLV_CONF_OVERRIDDEN,
+            Code::ResolvConfNotCluster => dns::RESOLV_CONF_NOT_CLUSTER,
+            Code::DnsMasked => dns::DNS_MASKED,
+            Code::ResolvConfRead => dns::RESOLV_CONF_READ,
+            Code::DnsHolds => dns::DNS_HOLDS,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod code;
+mod dns;
 
 use std::collections::BTreeMap;
 
@@ -50,11 +51,17 @@ pub enum Layer {
     Route,
     /// The mesh's traffic redirection.
     Redirect,
+    /// resolv.conf and the nameservers.
+    Dns,
 }
 
 impl Layer {
     /// Every layer, in causal order.
-    pub const ALL: [Layer; 3] = [Layer::Link, Layer::Route, Layer::Redirect];
+    pub const ALL: [Layer; 4] = [Layer::Link, Layer::Route, Layer::Redirect, Layer::Dns];
+
+    /// The layers that are looked at unless others are named: those that send nothing beyond the
+    /// first hop.
+    pub const BY_DEFAULT: [Layer; 3] = [Layer::Link, Layer::Route, Layer::Redirect];
 
     /// The name on the command line and in reports.
     #[must_use]
@@ -63,6 +70,7 @@ impl Layer {
             Layer::Link => "link",
             Layer::Route => "route",
             Layer::Redirect => "redirect",
+            Layer::Dns => "dns",
         }
     }
 
@@ -73,6 +81,7 @@ impl Layer {
             Layer::Link => 10,
             Layer::Route => 20,
             Layer::Redirect => 30,
+            Layer::Dns => 40,
         }
     }
 }

@@ -34,4 +34,5 @@ pub use live::{is_proxy, running_proxy};
 pub use marked::judge_marked_route;
 pub use observe::observe;
 pub use outcome::{Dummy, Observed, Offender, Outcome, Seen};
+pub use promise::takes_from_application;
 pub use vantage::{Play, Vantage, vantage};

@@ -31,6 +31,20 @@ pub(super) fn promise(c: &Capture, packet: &Packet) -> Option<Promise> {
     }
 }
 
+/// Whether the rules promise to take this packet away from an application: what answers then is not
+/// who was asked.
+#[must_use]
+pub fn takes_from_application(
+    capture: &Capture,
+    transport: Transport,
+    to: SocketAddr,
+    local: bool,
+) -> bool {
+    let sender = Sender::App;
+    let packet = Packet { sender, by_uid: false, transport, from_passthrough: false, to, local };
+    !matches!(application(capture, &packet), Promise::Untouched)
+}
+
 /// istio `tools/istio-iptables/pkg/capture/run.go`: exclusions by port, DNS, loopback, exclusions
 /// by address, inclusions.
 fn application(c: &Capture, packet: &Packet) -> Promise {

@@ -1,0 +1,113 @@
+//! Flags of the dns layer.
+
+use std::{net::IpAddr, path::PathBuf, str::FromStr};
+
+use clap::Args;
+
+use super::values::list;
+use crate::plan::DnsPlan;
+
+/// What the dns layer looks at.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "DNS")]
+pub struct DnsArgs {
+    /// The resolver configuration.
+    #[arg(
+        long,
+        env = "PODPROBE_RESOLV_CONF",
+        value_name = "PATH",
+        default_value = "/etc/resolv.conf"
+    )]
+    resolv_conf: PathBuf,
+
+    /// The cluster's domain, if the search list does not tell it.
+    #[arg(long, env = "PODPROBE_CLUSTER_DOMAIN", value_name = "DOMAIN", value_parser = name)]
+    cluster_domain: Option<String>,
+
+    /// Names that must have an address; asked for as glibc walks the search list.
+    #[arg(
+        long,
+        env = "PODPROBE_DNS_NAME",
+        value_name = "NAME,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    dns_name: Names,
+
+    /// Nameservers to ask besides those of the file.
+    #[arg(
+        long,
+        env = "PODPROBE_NAMESERVER",
+        value_name = "ADDRESS,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    nameserver: Servers,
+}
+
+impl DnsArgs {
+    pub(super) fn into_plan(self) -> DnsPlan {
+        DnsPlan {
+            resolv_conf: self.resolv_conf,
+            cluster_domain: self.cluster_domain,
+            names: self.dns_name.0,
+            nameservers: self.nameserver.0,
+        }
+    }
+}
+
+/// A comma-separated list of names.
+#[derive(Clone, Debug)]
+struct Names(Vec<String>);
+
+impl FromStr for Names {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Names, String> {
+        list(text, name).map(Names)
+    }
+}
+
+/// A name as RFC 1035 limits it; any characters but white space, for DNS has them all.
+fn name(text: &str) -> Result<String, String> {
+    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
+    let fits = |label: &str| (1..=63).contains(&label.len()) && label.is_ascii();
+    if text.len() <= 253 && labels.clone().all(fits) && !text.contains(char::is_whitespace) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is no DNS name"))
+    }
+}
+
+/// A comma-separated list of addresses.
+#[derive(Clone, Debug)]
+struct Servers(Vec<IpAddr>);
+
+impl FromStr for Servers {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Servers, String> {
+        let one = |text: &str| text.parse().map_err(|_| format!("{text:?} is no IP address"));
+        list(text, one).map(Servers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_are_checked_before_they_are_asked_for() {
+        assert!("db.prod, example.com.".parse::<Names>().is_ok_and(|names| names.0.len() == 2));
+        for bad in ["a..b", "a b", "ä.example", &"a".repeat(64)] {
+            assert!(bad.parse::<Names>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_text_never_panics(text in "\\PC*") {
+            let _ = (text.parse::<Names>(), text.parse::<Servers>());
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The catalogue's rows of the dns layer.
+
+use super::{
+    Layer::Dns,
+    Severity::{Fail, Ok, Unknown, Warn},
+    catalogue::{Meaning, row},
+};
+
+pub(super) const RESOLV_CONF_MISSING: Meaning = row(
+    Fail,
+    Dns,
+    "resolv.conf is missing or cannot be read",
+    "An image or a mount hides the file that the kubelet wrote, or its mode keeps this user out.",
+    "look for a volume mounted over /etc, and at the file's mode",
+    "glibc and musl then ask 127.0.0.1; Rust resolvers fail at once.",
+);
+pub(super) const RESOLV_CONF_NO_NAMESERVER: Meaning = row(
+    Fail,
+    Dns,
+    "resolv.conf names no server that a C library would ask",
+    "dnsPolicy None without dnsConfig.nameservers, an empty file mounted over it, or every address is written wrongly.",
+    "set dnsPolicy ClusterFirst, or write an IP address into dnsConfig.nameservers",
+    "glibc and musl ask 127.0.0.1 then, which looks like a server that refuses.",
+);
+pub(super) const RESOLV_CONF_CRLF: Meaning = row(
+    Fail,
+    Dns,
+    "resolv.conf has carriage returns: glibc ignores such nameservers",
+    "The file was written on Windows and mounted from a ConfigMap, or baked into the image.",
+    "write the file with line feeds alone",
+    "musl and Rust resolvers take the carriage return for white space: Alpine works, Debian does not.",
+);
+pub(super) const RESOLV_CONF_BOM: Meaning = row(
+    Fail,
+    Dns,
+    "resolv.conf begins with a byte order mark: its first line counts for nobody",
+    "An editor on Windows saved the file as UTF-8 with a byte order mark.",
+    "save the file as UTF-8 without a byte order mark",
+    "The mark cannot be seen in most editors.",
+);
+pub(super) const RESOLV_CONF_LEADING_SPACE: Meaning = row(
+    Fail,
+    Dns,
+    "a line of resolv.conf begins with white space: C libraries ignore it",
+    "The file was indented, often together with the YAML around it.",
+    "begin each line with its directive",
+    "Rust resolvers accept the line, so that one program works beside another that does not.",
+);
+pub(super) const RESOLV_CONF_UNSPECIFIED: Meaning = row(
+    Fail,
+    Dns,
+    "a nameserver is 0.0.0.0 or ::",
+    "The node's resolv.conf was copied, or a template's variable was empty.",
+    "name the server's own address",
+    "glibc reaches whatever listens in the pod itself; musl drops the answer, which comes from another address.",
+);
+pub(super) const RESOLV_CONF_SCOPE: Meaning = row(
+    Fail,
+    Dns,
+    "a link-local nameserver has no interface, or one that does not exist",
+    "The node's resolv.conf, written from router advertisements, was copied into the pod.",
+    "write the interface behind a percent sign, as in fe80::1%eth0, or name a server with a global address",
+    "Rust resolvers drop the interface even where it is right.",
+);
+pub(super) const RESOLV_CONF_SEARCH_COMMA: Meaning = row(
+    Fail,
+    Dns,
+    "the search list is separated by commas",
+    "The list was written as in other files.",
+    "separate the domains by blanks",
+    "C libraries ask for names that end with a comma; Rust resolvers drop the domain silently.",
+);
+pub(super) const RESOLV_CONF_ZERO_TIMERS: Meaning = row(
+    Fail,
+    Dns,
+    "resolv.conf allows no try or no time",
+    "options attempts:0 or timeout:0, meant as \"no limit\".",
+    "use attempts:2 and timeout:2, or leave the options out",
+    "Zero is not \"no limit\": nothing is sent, or no answer is waited for.",
+);
+pub(super) const DNS_NO_ROUTE: Meaning = row(
+    Fail,
+    Dns,
+    "there is no route to a nameserver",
+    "The route to the service range is missing, is a blackhole, or the nameserver's family is not the pod's.",
+    "look the nameserver up with `ip route get` in the pod; compare its family with the pod's",
+    "Nothing was sent, so that nothing can be said about the server.",
+);
+pub(super) const DNS_STUB_LEAKED: Meaning = row(
+    Fail,
+    Dns,
+    "the nameserver is a loopback address, where nobody listens in this pod",
+    "The node's stub resolver (systemd-resolved's 127.0.0.53) leaked into the pod by dnsPolicy Default.",
+    "point the kubelet's resolvConf at /run/systemd/resolve/resolv.conf, or set dnsPolicy ClusterFirst",
+    "The address is right on the node: there the stub listens.",
+);
+pub(super) const DNS_NODE_LOCAL_DOWN: Meaning = row(
+    Fail,
+    Dns,
+    "the node's DNS cache does not answer",
+    "node-local-dns crashed or has not started on this node, or a NetworkPolicy does not allow its address.",
+    "look at this node's node-local-dns pod, and allow 169.254.20.10/32 by address: its pod has no labels that a policy could select",
+    "In iptables mode the cache also holds the cluster DNS service's address, so that a failure there looks like CoreDNS's.",
+);
+pub(super) const DNS_SEND_REFUSED: Meaning = row(
+    Fail,
+    Dns,
+    "a rule in this pod or node refuses to send DNS queries",
+    "An OUTPUT rule drops them in the pod's namespace, or an eBPF policy does at the socket.",
+    "list the pod's OUTPUT rules and its egress NetworkPolicies for port 53",
+    "The kernel said EPERM: no packet left.",
+);
+pub(super) const DNS_REJECTED: Meaning = row(
+    Fail,
+    Dns,
+    "somebody on the way rejects DNS queries",
+    "With ICMP 3/3 from the node: the DNS service has no ready endpoints. With 3/9, 3/10 or 3/13: a policy or firewall rejects.",
+    "look at the endpoints of kube-dns first, then at the egress policies for port 53",
+    "The offender's address tells who: the server's own would be dns-refused-by-server.",
+);
+pub(super) const DNS_REFUSED_BY_SERVER: Meaning = row(
+    Fail,
+    Dns,
+    "the nameserver is up, but nothing listens on port 53",
+    "CoreDNS is not running there, or the kubelet's clusterDNS is another machine's address.",
+    "compare the nameserver with the ClusterIP of kube-dns; look at the CoreDNS pods",
+    "A reset carries no name: over TCP alone, a policy may have sent it.",
+);
+pub(super) const DNS_WRONG_SOURCE: Meaning = row(
+    Fail,
+    Dns,
+    "the answer comes from an address that was not asked",
+    "The reply is not translated back: kube-proxy without bridge-nf-call-iptables, or a hole in NAT on the same node.",
+    "check net.bridge.bridge-nf-call-iptables=1 on the node, and restart kube-proxy",
+    "Every resolver drops such an answer, so that it looks like silence.",
+);
+pub(super) const DNS_ANSWER_UNUSABLE: Meaning = row(
+    Fail,
+    Dns,
+    "what answers on port 53 does not speak DNS, or not to this question",
+    "Another program has the port, or a middlebox rewrites the messages.",
+    "find out who answers at the nameserver's address",
+    "The path works, in both directions.",
+);
+pub(super) const DNS_SILENT: Meaning = row(
+    Fail,
+    Dns,
+    "a nameserver answers neither over UDP nor over TCP",
+    "An egress NetworkPolicy or security group drops port 53, kube-proxy has not programmed the service, or the server is gone.",
+    "allow egress to kube-dns on port 53 over UDP and TCP (and to 169.254.20.10/32 with NodeLocal DNSCache); then look at kube-proxy on this node",
+    "A silent drop looks the same from a policy, a firewall and a dead host.",
+);
+pub(super) const DNS_UDP_BLOCKED: Meaning = row(
+    Fail,
+    Dns,
+    "a nameserver answers over TCP, but not over UDP",
+    "A policy or security group allows TCP 53 alone.",
+    "allow UDP 53 as well",
+    "Resolvers ask over UDP first: nothing resolves, although a TCP check of the port is green.",
+);
+pub(super) const DNS_CLUSTER_ZONE_MISSING: Meaning = row(
+    Fail,
+    Dns,
+    "the nameserver does not know kubernetes.default in the cluster's domain",
+    "The nameserver is not this cluster's, the kubelet's clusterDomain is not CoreDNS's, or --cluster-domain is wrong.",
+    "compare the search list with the zone of CoreDNS's kubernetes plugin",
+    "The denying zone tells who answered: the root's SOA means that the query went to the internet.",
+);
+pub(super) const DNS_CLUSTER_ZONE_DOWN: Meaning = row(
+    Fail,
+    Dns,
+    "the cluster's names fail, other names resolve",
+    "CoreDNS cannot reach the API server, or its kubernetes plugin has not synced.",
+    "read the CoreDNS log for its kubernetes plugin, and its RBAC",
+    "The path to the server works.",
+);
+pub(super) const DNS_SERVFAIL: Meaning = row(
+    Fail,
+    Dns,
+    "the nameserver answers SERVFAIL",
+    "Its upstream is dead, or CoreDNS's kubernetes plugin has not synced.",
+    "read the nameserver's log; the extended error in the reason is its own word",
+    "SERVFAIL proves the path: no policy is to blame.",
+);
+pub(super) const DNS_QUERY_REFUSED: Meaning = row(
+    Fail,
+    Dns,
+    "the nameserver answers REFUSED",
+    "No server block covers the zone, an acl refuses this pod, or the forward plugin's max_concurrent is reached.",
+    "look at the Corefile for the zone, for acl and for max_concurrent",
+    "REFUSED proves the path: it is the server's decision.",
+);
+pub(super) const DNS_RCODE_UNEXPECTED: Meaning = row(
+    Fail,
+    Dns,
+    "the nameserver answers a plain question with an error code",
+    "FORMERR or NOTIMP: something that is no full DNS server, or a middlebox.",
+    "find out what serves DNS at this address",
+    "The question had no EDNS and no other extension.",
+);
+pub(super) const DNS_UPSTREAM_DOWN: Meaning = row(
+    Fail,
+    Dns,
+    "the nameserver answers, but fails on a configured name",
+    "CoreDNS's forward target is unreachable: egress from kube-system, or the node's upstream.",
+    "query the forward target of the Corefile from the node that CoreDNS runs on",
+    "The pod's own way to the nameserver works.",
+);
+pub(super) const DNS_TRUNCATED_NO_TCP: Meaning = row(
+    Fail,
+    Dns,
+    "an answer is too large for UDP, and TCP does not work",
+    "TCP 53 is blocked while a name has a large answer.",
+    "allow TCP 53 to the nameserver",
+    "musl before 1.2.4 never asks over TCP, and takes the truncated answer.",
+);
+pub(super) const DNS_NAME_MISSING: Meaning = row(
+    Fail,
+    Dns,
+    "a configured name has no address",
+    "It is misspelt, its service is in another namespace, or the record is gone.",
+    "compare the name and its namespace with the service; end an outside name with a dot",
+    "Every expansion by the search list was asked for, as glibc does it.",
+);
+pub(super) const DNS_TCP_BLOCKED: Meaning = row(
+    Warn,
+    Dns,
+    "a nameserver answers over UDP, but not over TCP",
+    "A policy or security group allows UDP 53 alone.",
+    "allow TCP 53 as well",
+    "Works until an answer is too large for UDP.",
+);
+pub(super) const DNS_NAMESERVER_DOWN: Meaning = row(
+    Warn,
+    Dns,
+    "one of several nameservers does not answer",
+    "It is gone, or a policy allows the other ones alone.",
+    "take the nameserver out, or allow port 53 to it",
+    "glibc asks in order, and waits for the dead one each time; musl asks all at once.",
+);
+pub(super) const DNS_LOSSY: Meaning = row(
+    Warn,
+    Dns,
+    "queries were lost before one was answered",
+    "Conntrack races or a full table, dropped UDP packets, an overloaded server.",
+    "look at nf_conntrack_count and the insert_failed counter on the node, and at CoreDNS's load; NodeLocal DNSCache avoids both",
+    "Each lost query stalls glibc and musl for the time of options timeout, five seconds by default.",
+);
+pub(super) const DNS_AAAA_DROPPED: Meaning = row(
+    Warn,
+    Dns,
+    "A is answered, AAAA is not",
+    "A middlebox drops AAAA queries, or a CoreDNS template or upstream breaks on them.",
+    "let the server answer AAAA with an empty NOERROR; with glibc 2.36 or later, options no-aaaa helps meanwhile",
+    "Programs ask for both by default: each lookup waits for the one that is lost. An empty answer is healthy.",
+);
+pub(super) const DNS_EDNS_BROKEN: Meaning = row(
+    Warn,
+    Dns,
+    "the nameserver answers only without EDNS",
+    "An old server or a middlebox that does not know the OPT record.",
+    "replace the server or the middlebox; leave edns0 out of the options",
+    "C libraries send no EDNS unless options edns0 is set.",
+);
+pub(super) const DNS_SPLIT_BRAIN: Meaning = row(
+    Warn,
+    Dns,
+    "the nameservers disagree about a name",
+    "Servers of different scopes stand side by side: the cluster's and the company's.",
+    "name servers that know the same; let the cluster's DNS forward to the others",
+    "glibc takes the first one's word, musl the fastest one's: it depends on the image and on the moment.",
+);
+pub(super) const DNS_SEARCH_WILDCARD: Meaning = row(
+    Warn,
+    Dns,
+    "a domain of the search list answers for every name",
+    "A wildcard record in a domain that the node's resolv.conf brought in.",
+    "take the domain out of the search list, or end outside names with a dot",
+    "With ndots:5, github.com is asked for in that domain first, and found there.",
+);
+pub(super) const DNS_API_MISMATCH: Meaning = row(
+    Warn,
+    Dns,
+    "kubernetes.default has another address than the environment says",
+    "The nameserver is another cluster's, or the service was made anew.",
+    "compare the kubernetes service's ClusterIP with KUBERNETES_SERVICE_HOST",
+    "Some platforms put their own address into the environment.",
+);
+pub(super) const RESOLV_CONF_BAD_ADDRESS: Meaning = row(
+    Warn,
+    Dns,
+    "a nameserver line is read as another address, or as none",
+    "A host name, a port, an octal or short form, a comment without a blank before it, or capital letters in the directive.",
+    "write `nameserver` and a plain IP address",
+    "C libraries read 010.0.0.1 as 8.0.0.1 and 10.1 as 10.0.0.1.",
+);
+pub(super) const RESOLV_CONF_EXTRA_SERVERS: Meaning = row(
+    Warn,
+    Dns,
+    "resolv.conf names more than three nameservers",
+    "dnsConfig.nameservers was added to a full list.",
+    "name at most three",
+    "glibc asks the first three in order, musl the first three at once, Rust resolvers all.",
+);
+pub(super) const RESOLV_CONF_SEARCH_TOO_LONG: Meaning = row(
+    Warn,
+    Dns,
+    "the search list is too long a line for musl",
+    "Many or long domains from the node's resolv.conf.",
+    "shorten the list to 255 characters with the directive",
+    "musl drops the whole list: not even the cluster's short names resolve on Alpine.",
+);
+pub(super) const RESOLV_CONF_SEARCH_MANY: Meaning = row(
+    Warn,
+    Dns,
+    "the search list has more than 32 domains or 2048 characters",
+    "The node's resolv.conf and dnsConfig.searches together exceed what Kubernetes allows.",
+    "take domains out",
+    "Every lookup of an outside name asks for all of them first.",
+);
+pub(super) const RESOLV_CONF_OVERRIDDEN: Meaning = row(
+    Warn,
+    Dns,
+    "a search list is replaced by a later one",
+    "Both `domain` and `search`, or two lines of `search`.",
+    "put all domains into one line",
+    "The last line wins for everybody; nothing is joined.",
+);
+pub(super) const RESOLV_CONF_NOT_CLUSTER: Meaning = row(
+    Warn,
+    Dns,
+    "the search list names no cluster domain",
+    "dnsPolicy Default or None, or hostNetwork without ClusterFirstWithHostNet.",
+    "set dnsPolicy, or declare the cluster's domain to have its names tested",
+    "Right for pods that need no names of the cluster.",
+);
+pub(super) const DNS_MASKED: Meaning = row(
+    Unknown,
+    Dns,
+    "the mesh would answer in the nameserver's place",
+    "Queries of this identity are captured: an answer of the mesh proves nothing about the nameserver.",
+    "run as the proxy's uid and gid, or as uid 0 with SETUID and SETGID",
+    "A mesh's DNS proxy also answers while every nameserver is dead.",
+);
+pub(super) const RESOLV_CONF_READ: Meaning = row(
+    Ok,
+    Dns,
+    "resolv.conf reads the same to everybody",
+    "",
+    "nothing to do",
+    "Options that only some resolvers know are told apart in the evidence.",
+);
+pub(super) const DNS_HOLDS: Meaning = row(
+    Ok,
+    Dns,
+    "every nameserver answers",
+    "",
+    "nothing to do",
+    "Says nothing about names that were not asked for.",
+);

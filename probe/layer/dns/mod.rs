@@ -1,0 +1,44 @@
+//! Dns: what resolv.conf says to whom, and whether its nameservers answer, over what, and what.
+//!
+//! `reader` reads the file as each resolver does, `conf` finds where they differ, `observe` asks,
+//! and two judges, one for the file and one for the answers, say what it means.
+
+mod ask;
+mod conf;
+#[cfg(test)]
+mod conf_tests;
+mod expansion;
+mod judge;
+mod judge_file;
+#[cfg(test)]
+mod judge_tests;
+mod message;
+mod names;
+mod observe;
+mod outcome;
+mod path;
+mod reader;
+#[cfg(test)]
+mod reader_tests;
+
+pub use conf::File;
+pub use expansion::{cost, expand};
+pub use judge::judge;
+pub use message::{Extended, Question, Record, Reply};
+pub use observe::{observe, planned};
+pub use outcome::{Asked, Nameserver, Outcome, Purpose, Seen};
+pub use reader::{Reader, Reading, read};
+
+use crate::plan::DnsPlan;
+
+/// The cluster's domain: as declared, or what follows `svc.` in the search list.
+#[must_use]
+pub fn zone(plan: &DnsPlan, file: &File) -> Option<String> {
+    let declared = plan.cluster_domain.as_deref().map(|zone| zone.trim_matches('.').to_owned());
+    let told = || {
+        let mut lists = Reader::ALL.into_iter().flat_map(|reader| file.read(reader).search);
+        let of = |domain: &str| domain.trim_matches('.').strip_prefix("svc.").map(str::to_owned);
+        lists.find_map(|domain| of(domain.trim_end_matches('\r')))
+    };
+    declared.or_else(told).filter(|zone| !zone.is_empty() && message::is_name(zone))
+}

@@ -1,0 +1,245 @@
+//! Asking every nameserver, side by side: first whether it answers at all, then what it knows.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr, SocketAddrV6},
+};
+
+use futures_util::{
+    future::{join, join_all},
+    stream::{self, StreamExt},
+};
+use hickory_proto::op::Message;
+
+use super::{
+    ask::{ask, first_hop},
+    conf::File,
+    expansion::expand,
+    message::{Question, Record},
+    outcome::{Asked, Nameserver, Outcome, Purpose, Seen},
+    reader::{Reader, Server},
+    zone,
+};
+use crate::{
+    layer::redirect::{Play, Vantage, takes_from_application, vantage},
+    plan::Plan,
+    pod::{Family, Pod, Transport},
+};
+
+/// Where DNS is served.
+const PORT: u16 = 53;
+/// No pod has more servers; a file that names more is not worth a flood.
+const MOST_SERVERS: usize = 8;
+/// Questions to one server at the same time.
+const AT_ONCE: usize = 8;
+
+/// Reads resolv.conf and asks its nameservers, and those that were named.
+pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
+    let file = File::look(&plan.dns.resolv_conf);
+    let vantage = vantage(&plan.capture, plan.app, &pod.identity);
+    let families = plan.addresses(pod).families;
+    let questions = Asker { plan, pod, file: &file, vantage, families };
+    let servers = servers(&file, &plan.dns.nameservers);
+    let nameservers = join_all(servers.into_iter().map(|(server, configured)| {
+        let questions = &questions;
+        async move {
+            let asked = questions.everything(&server).await;
+            Nameserver { address: server.address, configured, asked }
+        }
+    }));
+    let nameservers = nameservers.await;
+    Seen { file, nameservers }
+}
+
+/// What would be asked, a line a nameserver.
+#[must_use]
+pub fn planned(plan: &Plan) -> String {
+    let file = File::look(&plan.dns.resolv_conf);
+    let servers = servers(&file, &plan.dns.nameservers);
+    let of = |transport: &str| {
+        let line = |(server, _): &(Server, bool)| {
+            let to = SocketAddr::new(server.address, PORT).to_string();
+            format!("dns         query {transport:<3} {to:<28} with the usual hop limit\n")
+        };
+        servers.iter().map(line).collect::<String>()
+    };
+    of("UDP") + &of("TCP")
+}
+
+/// The servers that anybody would ask, and whether they stand in the file.
+fn servers(file: &File, named: &[IpAddr]) -> Vec<(Server, bool)> {
+    let read = Reader::ALL.into_iter().flat_map(|reader| file.read(reader).servers);
+    let named = named.iter().map(|address| Server { address: *address, scope: None });
+    let mut known = BTreeSet::new();
+    let all = read.map(|server| (server, true)).chain(named.map(|server| (server, false)));
+    all.filter(|(server, _)| !server.address.is_unspecified())
+        // Who drops the scope means the same server.
+        .filter(|(server, _)| known.insert(server.address))
+        .take(MOST_SERVERS)
+        .collect()
+}
+
+/// Everything that a question depends on besides the server.
+struct Asker<'a> {
+    plan: &'a Plan,
+    pod: &'a Pod,
+    file: &'a File,
+    vantage: Vantage,
+    families: Vec<Family>,
+}
+
+impl Asker<'_> {
+    async fn everything(&self, server: &Server) -> Vec<Asked> {
+        let to = self.socket_address(server);
+        let path = self.path_question();
+        let (udp, tcp) = join(
+            self.ask(to, Transport::Udp, Purpose::Path, path.clone(), false),
+            self.ask(to, Transport::Tcp, Purpose::Path, path.clone(), false),
+        )
+        .await;
+        let works = [&udp, &tcp].into_iter().find(|asked| asked.reply().is_some());
+        let Some(transport) = works.map(|asked| asked.transport) else {
+            let silent = matches!(udp.outcome, Outcome::Silent { .. });
+            let hop = if silent { Some(self.first_hop(to, path).await) } else { None };
+            return [udp, tcp].into_iter().chain(hop).collect();
+        };
+        let further = self.further(&path).into_iter();
+        let further = further.map(|(purpose, question)| {
+            let edns = purpose == Purpose::Edns;
+            self.ask(to, transport, purpose, question, edns)
+        });
+        let names = stream::iter(&self.plan.dns.names).map(|name| self.name(to, transport, name));
+        let (further, names) = join(
+            stream::iter(further).buffered(AT_ONCE).collect::<Vec<_>>(),
+            names.buffered(AT_ONCE).collect::<Vec<_>>(),
+        )
+        .await;
+        [udp, tcp].into_iter().chain(further).chain(names.into_iter().flatten()).collect()
+    }
+
+    async fn first_hop(&self, to: SocketAddr, question: Question) -> Asked {
+        let outcome = first_hop(to, self.play(to, Transport::Udp), &question).await;
+        let (purpose, transport) = (Purpose::FirstHop, Transport::Udp);
+        Asked { purpose, transport, question, outcome, lost: 0, elapsed_ms: 0 }
+    }
+
+    /// The name that every cluster has, or else the root, which every server knows.
+    fn path_question(&self) -> Question {
+        match zone(&self.plan.dns, self.file) {
+            Some(zone) => {
+                let record = self.records()[0];
+                Question { name: format!("kubernetes.default.svc.{zone}."), record }
+            }
+            None => Question { name: ".".to_owned(), record: Record::Ns },
+        }
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let of = |family: &Family| match family {
+            Family::Ipv4 => Record::A,
+            Family::Ipv6 => Record::Aaaa,
+        };
+        match self.families.as_slice() {
+            [] => vec![Record::A],
+            families => families.iter().map(of).collect(),
+        }
+    }
+
+    fn further(&self, path: &Question) -> Vec<(Purpose, Question)> {
+        let mut further = vec![(Purpose::Edns, path.clone())];
+        let Some(zone) = zone(&self.plan.dns, self.file) else { return further };
+        if path.record == Record::A {
+            further.push((Purpose::Aaaa, Question { record: Record::Aaaa, ..path.clone() }));
+        }
+        let name = format!("dns-version.{zone}.");
+        further.push((Purpose::Schema, Question { name, record: Record::Txt }));
+        let search = self.file.read(Reader::Glibc).search;
+        let foreign = search.iter().map(|d| d.trim_matches('.')).filter(|domain| {
+            !domain.is_empty() && *domain != zone && !domain.ends_with(&format!(".{zone}"))
+        });
+        let label = format!("podprobe-{:04x}", Message::query().metadata.id);
+        further.extend(foreign.map(|domain| {
+            let question = Question { name: format!("{label}.{domain}."), record: path.record };
+            (Purpose::Wildcard(domain.to_owned()), question)
+        }));
+        further
+    }
+
+    /// Walks the name's expansion as glibc does, until an address is found.
+    async fn name(&self, to: SocketAddr, transport: Transport, name: &str) -> Vec<Asked> {
+        let mut all = Vec::new();
+        for full in expand(Reader::Glibc, &self.file.read(Reader::Glibc), name) {
+            let asked = join_all(self.records().into_iter().map(|record| {
+                let question = Question { name: full.clone(), record };
+                self.with_tcp(to, transport, Purpose::Name(name.to_owned()), question)
+            }))
+            .await;
+            let found = |asked: &Asked| asked.reply().is_some_and(|r| !r.addresses.is_empty());
+            let found = asked.iter().flatten().any(found);
+            all.extend(asked.into_iter().flatten());
+            if found {
+                break;
+            }
+        }
+        all
+    }
+
+    /// As libraries do it: what is truncated is asked for again over TCP.
+    async fn with_tcp(
+        &self,
+        to: SocketAddr,
+        transport: Transport,
+        purpose: Purpose,
+        question: Question,
+    ) -> Vec<Asked> {
+        let first = self.ask(to, transport, purpose.clone(), question.clone(), false).await;
+        let truncated = first.reply().is_some_and(|reply| reply.truncated);
+        if transport == Transport::Udp && truncated {
+            let second = self.ask(to, Transport::Tcp, purpose, question, false).await;
+            return vec![first, second];
+        }
+        vec![first]
+    }
+
+    async fn ask(
+        &self,
+        to: SocketAddr,
+        transport: Transport,
+        purpose: Purpose,
+        question: Question,
+        edns: bool,
+    ) -> Asked {
+        let play = self.play(to, transport);
+        let (outcome, lost, elapsed_ms) = if let Play::Cannot { reason } = play {
+            (Outcome::Masked { reason: reason.clone() }, 0, 0)
+        } else {
+            let ended = ask(to, transport, play, &question, edns).await;
+            (ended.outcome, ended.lost, ended.elapsed_ms)
+        };
+        Asked { purpose, transport, question, outcome, lost, elapsed_ms }
+    }
+
+    /// Whom the mesh lets go to this server.
+    fn play(&self, to: SocketAddr, transport: Transport) -> &Play {
+        let local = to.ip().is_loopback() || self.pod.has_address(to.ip());
+        let taken = takes_from_application(&self.plan.capture, transport, to, local);
+        if taken { &self.vantage.proxy } else { &Play::Own }
+    }
+
+    fn socket_address(&self, server: &Server) -> SocketAddr {
+        match server.address {
+            IpAddr::V4(_) => SocketAddr::new(server.address, PORT),
+            IpAddr::V6(address) => {
+                let index = server.scope.as_ref().and_then(|name| self.interface(name));
+                SocketAddrV6::new(address, PORT, 0, index.unwrap_or(0)).into()
+            }
+        }
+    }
+
+    /// The interface by its name, or the number that the scope is.
+    fn interface(&self, name: &str) -> Option<u32> {
+        let links = self.pod.links.list().iter();
+        let by_name = links.filter(|link| link.name == name).map(|link| link.index).next();
+        by_name.or_else(|| name.parse().ok())
+    }
+}

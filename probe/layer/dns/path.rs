@@ -1,0 +1,120 @@
+//! Judging the way to one nameserver: over UDP, over TCP, and who stood in between.
+
+use std::net::IpAddr;
+
+use super::outcome::{Asked, Nameserver, Outcome, Purpose};
+use crate::{
+    finding::{Code, Finding, Layer},
+    layer::redirect::Offender,
+    pod::{Family, Transport},
+};
+
+/// Where the node's cache listens by convention
+/// (kubernetes `cluster/addons/dns/nodelocaldns`).
+const NODE_LOCAL: &str = "169.254.20.10";
+
+/// The finding about a nameserver that does not answer as it should over both transports.
+/// `others_answer`: another nameserver of resolv.conf does.
+pub(super) fn judge(server: &Nameserver, others_answer: bool) -> Option<Finding> {
+    let (udp, tcp) = (server.path(Transport::Udp)?, server.path(Transport::Tcp)?);
+    let address = server.address;
+    let masked = |asked: &Asked| matches!(asked.outcome, Outcome::Masked { .. });
+    let what = format!("ask {address} for {} {}", udp.question.name, udp.question.record.name());
+    let (code, reason) = match (udp.reply().is_some(), tcp.reply().is_some()) {
+        (true, true) => return None,
+        _ if masked(udp) && tcp.reply().is_none() => return None,
+        (true, false) if masked(tcp) => return None,
+        (true, false) => (
+            Code::DnsTcpBlocked,
+            format!("{what}: UDP is answered, TCP {}", happened(&tcp.outcome)),
+        ),
+        (false, true) if masked(udp) => return None,
+        (false, true) => {
+            let wrong = matches!(udp.outcome, Outcome::WrongSource { .. });
+            let code = if wrong { Code::DnsWrongSource } else { Code::DnsUdpBlocked };
+            (code, format!("{what}: TCP is answered, UDP {}", happened(&udp.outcome)))
+        }
+        (false, false) => {
+            let (code, over_tcp) = dead(address, &udp.outcome, &tcp.outcome);
+            let others = others_answer && server.configured && code != Code::DnsNodeLocalDown;
+            let code = if others { Code::DnsNameserverDown } else { code };
+            let (first, second) = if over_tcp { (tcp, udp) } else { (udp, tcp) };
+            let tail = if masked(second) {
+                String::new()
+            } else {
+                format!(", {} {}", second.transport, happened(&second.outcome))
+            };
+            let first = format!("{} {}", first.transport, happened(&first.outcome));
+            (code, format!("{what}: {first}{tail}{}", lost_where(server).unwrap_or_default()))
+        }
+    };
+    let finding = match code {
+        Code::ProbeFailed => Finding::unseen(Layer::Dns, &address.to_string(), reason),
+        code => Finding::new(code, address.to_string(), reason),
+    };
+    Some(finding.of(Some(Family::of(address))))
+}
+
+/// How far the packets come, where the first hop told.
+fn lost_where(server: &Nameserver) -> Option<String> {
+    let hop = server.asked.iter().find(|asked| asked.purpose == Purpose::FirstHop)?;
+    match &hop.outcome {
+        Outcome::Failed { by: Some(by), .. } if by.is_time_exceeded() => {
+            Some(format!("; they come as far as {}, and are lost there or beyond", by.address))
+        }
+        _ => None,
+    }
+}
+
+/// Why a server that answers over neither transport does not, and whether TCP told.
+fn dead(address: IpAddr, udp: &Outcome, tcp: &Outcome) -> (Code, bool) {
+    if address.to_string() == NODE_LOCAL {
+        return (Code::DnsNodeLocalDown, false);
+    }
+    match (code(address, udp), code(address, tcp)) {
+        // Who refuses says more than who is silent.
+        (Code::DnsSilent, Code::DnsSilent) => (Code::DnsSilent, false),
+        (Code::DnsSilent, told) => (told, true),
+        (told, _) => (told, false),
+    }
+}
+
+fn code(address: IpAddr, outcome: &Outcome) -> Code {
+    match outcome {
+        Outcome::Refused { .. } if address.is_loopback() => Code::DnsStubLeaked,
+        Outcome::Refused { by: Some(by) } if by.address != address => Code::DnsRejected,
+        Outcome::Refused { .. } => Code::DnsRefusedByServer,
+        Outcome::Failed { by: Some(_), .. } => Code::DnsRejected,
+        Outcome::Failed { errno, .. } if errno == "EPERM" => Code::DnsSendRefused,
+        Outcome::Failed { operation, .. } if operation == "connect" => Code::DnsNoRoute,
+        Outcome::Failed { operation, .. } if operation.contains("socket") => Code::ProbeFailed,
+        Outcome::Failed { .. } => Code::DnsRejected,
+        Outcome::WrongSource { .. } => Code::DnsWrongSource,
+        Outcome::Unusable { .. } => Code::DnsAnswerUnusable,
+        Outcome::Reply(_) | Outcome::Silent { .. } | Outcome::Masked { .. } => Code::DnsSilent,
+    }
+}
+
+/// What became of it: the end of a sentence.
+pub(super) fn happened(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Reply(reply) => format!("is answered with {}", reply.rcode_name()),
+        Outcome::WrongSource { from } => format!("is answered by {from}, who was not asked"),
+        Outcome::Unusable { what } => format!("brings {what}"),
+        Outcome::Refused { by: None } => "is refused by a reset".to_owned(),
+        Outcome::Refused { by: Some(by) } => format!("is refused by {}", offender(by)),
+        Outcome::Failed { operation, errno, by: None } => format!("fails: {operation}: {errno}"),
+        Outcome::Failed { errno, by: Some(by), .. } => {
+            format!("is rejected with {errno} by {}", offender(by))
+        }
+        Outcome::Silent { tries: 1, waited_ms } => format!("gets no answer in {waited_ms} ms"),
+        Outcome::Silent { tries, waited_ms } => {
+            format!("gets no answer to {tries} queries in {waited_ms} ms")
+        }
+        Outcome::Masked { reason } => format!("is not asked: {reason}"),
+    }
+}
+
+fn offender(by: &Offender) -> String {
+    format!("{} (ICMP {}/{})", by.address, by.icmp_type, by.icmp_code)
+}
