@@ -10,6 +10,8 @@ mod config;
 mod container;
 /// `--mesh auto`: which mesh it is, and what says so.
 mod detect;
+/// resolv.conf and nameservers.
+mod dns;
 /// README, manual page, manifest and help against the program.
 mod documents;
 /// Other validators' command lines, outputs and exit codes.

@@ -1,0 +1,66 @@
+//! resolv.conf and nameservers: real files, real servers, real refusals.
+
+/// Which layers are looked at, when, and as whom.
+mod asked_for;
+/// resolv.conf, read by everybody in his own way.
+mod file;
+/// What a nameserver knows.
+mod knows;
+/// The way to a nameserver.
+mod path;
+/// The servers.
+mod responder;
+
+use crate::world::{Launch, Output, Pod, Who, World};
+
+/// As the kubelet writes it, but for the server.
+const CLUSTER: &str = "search a.svc.cluster.local svc.cluster.local cluster.local\n\
+                       nameserver 10.77.0.1\noptions ndots:5\n";
+
+fn pod() -> Pod {
+    World::DUAL.start()
+}
+
+/// podprobe's dns layer, with this resolv.conf, as an application in no mesh.
+fn launch<'p>(pod: &'p Pod, resolv_conf: &str, more: &[&str]) -> Launch<'p> {
+    let path = pod.file("resolv.conf");
+    std::fs::write(&path, resolv_conf).expect("write resolv.conf");
+    let path = path.display().to_string();
+    let mut arguments = vec!["check", "dns", "--mesh", "none", "--output", "json"];
+    arguments.extend(["--resolv-conf", &path]);
+    arguments.extend(more);
+    pod.launch(Who::App, &arguments)
+}
+
+fn run(pod: &Pod, resolv_conf: &str, more: &[&str]) -> Output {
+    launch(pod, resolv_conf, more).run()
+}
+
+/// The run ended as the code demands, and the code is the only thing that is not `ok`.
+#[track_caller]
+fn found(run: Output, code: &str) -> Output {
+    let (severity, exit) = if run.codes("fail").is_empty() { ("warn", 0) } else { ("fail", 40) };
+    let run = run.expect(exit);
+    assert_eq!(run.codes(severity), [code], "{run}");
+    run
+}
+
+/// Nothing to complain about.
+#[track_caller]
+fn fine(run: Output) -> Output {
+    let run = run.expect(0);
+    for severity in ["fail", "warn", "unknown"] {
+        assert_eq!(run.codes(severity), Vec::<String>::new(), "{run}");
+    }
+    assert!(run.codes("ok").contains(&"dns-holds".to_owned()), "{run}");
+    run
+}
+
+/// The reason of the finding with this code.
+#[track_caller]
+fn reason(run: &Output, code: &str) -> String {
+    let report = run.report();
+    let findings = report["findings"].as_array().expect("findings").iter();
+    let mut reasons = findings.filter(|f| f["code"] == code).map(|f| f["reason"].to_string());
+    reasons.next().unwrap_or_else(|| panic!("no {code}\n{run}"))
+}
