@@ -50,10 +50,10 @@ fn a_rule_that_refuses_is_named() {
 }
 
 #[test]
-fn a_nameserver_of_a_family_that_the_pod_has_not_has_no_route() {
+fn a_nameserver_of_a_family_that_the_pod_has_not_is_told_and_blocks_nothing() {
     let pod = World::V4.start();
-    let run = resolving(&pod, look(&pod), &["fd00::a"]).run().expect(20);
-    only(&run, "route-no-route-to");
+    let run = resolving(&pod, look(&pod), &["fd00::a"]).run().expect(0);
+    only(&run, "route-other-family");
     let run = resolving(&pod, look(&pod), &["fd00::a", "10.77.0.1"]).run().expect(0);
     only(&run, "route-nameserver-lost");
 }

@@ -244,6 +244,14 @@ impl Code {
                 "remove the nameserver from resolv.conf (dnsPolicy, dnsConfig), or add the route",
                 "Resolvers go on to the next server at once.",
             ),
+            Code::RouteOtherFamily => row(
+                Warn,
+                Route,
+                "a nameserver or the API server is of a family that the pod has no way in",
+                "An IPv6-only pod was given an IPv4 nameserver or service address, or the reverse: the kubelet's clusterDNS, or dnsConfig.",
+                "give the pod a nameserver of its own family, or both families; leave it if nothing in the pod resolves names or calls the API",
+                "It does not block: the family is not under test, and its redirection neither.",
+            ),
             Code::AddressCoversService => row(
                 Warn,
                 Route,

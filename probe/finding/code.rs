@@ -51,6 +51,7 @@ codes! {
     RouteNoRouteTo = "route-no-route-to",
     RouteServiceNoNeighbour = "route-service-no-neighbour",
     RouteNameserverLost = "route-nameserver-lost",
+    RouteOtherFamily = "route-other-family",
     AddressCoversService = "address-covers-service",
     RouteSourceUnexpected = "route-source-unexpected",
     RouteMultipleDefaults = "route-multiple-defaults",

@@ -71,8 +71,13 @@ fn is_empty(family: Family, pod: &Pod) -> bool {
 
 /// Nameservers and the API server, as far as that does not follow from the family's own trouble.
 /// A resolver goes on to its next server at once when there is no way to one: only if no server is
-/// left, nothing resolves.
-pub(super) fn others(before: &[Finding], pod: &Pod, lookups: &[Lookup]) -> Vec<Finding> {
+/// left, nothing resolves. Of a family that is not under test, a missing route is told and no more.
+pub(super) fn others(
+    families: &[Family],
+    before: &[Finding],
+    pod: &Pod,
+    lookups: &[Lookup],
+) -> Vec<Finding> {
     let follows = |to: IpAddr| before.iter().any(|f| f.family == Some(Family::of(to)));
     let a_server_is_left = lookups
         .iter()
@@ -83,6 +88,8 @@ pub(super) fn others(before: &[Finding], pod: &Pod, lookups: &[Lookup]) -> Vec<F
                 return None;
             };
             let Refusal { code, clause } = explain(errno, *destination, pod)?;
+            let family = Family::of(*destination);
+            let code = if families.contains(&family) { code } else { Code::RouteOtherFamily };
             let (what, code) = match role {
                 Role::Outside => return None,
                 Role::Nameserver if a_server_is_left => ("nameserver", Code::RouteNameserverLost),
@@ -91,7 +98,7 @@ pub(super) fn others(before: &[Finding], pod: &Pod, lookups: &[Lookup]) -> Vec<F
             };
             let reason = format!("look up the route to {what} {destination}: {clause}");
             let finding = Finding::new(code, format!("{what} {destination}"), reason);
-            Some(finding.of(Some(Family::of(*destination))))
+            Some(finding.of(Some(family)))
         });
     judged.collect()
 }

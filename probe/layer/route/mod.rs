@@ -27,7 +27,7 @@ pub fn judge(plan: &Plan, pod: &Pod, environment: &Environment, seen: &Seen) -> 
         return vec![Finding::unseen(Layer::Route, "routes", reason)];
     }
     let mut findings = destination::defaults(&families, pod, lookups);
-    findings.extend(destination::others(&findings, pod, lookups));
+    findings.extend(destination::others(&families, &findings, pod, lookups));
     findings.extend(gateway::judge(pod, seen));
     findings.extend(picture::multiple_defaults(pod));
     findings.extend(picture::sources(pod, environment, lookups));
