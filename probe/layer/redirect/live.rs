@@ -5,7 +5,7 @@ use std::{cell::RefCell, io, net::SocketAddr};
 
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 
-use super::{destination::loopback, flow::Transport};
+use super::{destination::loopback, flow::Transport, outcome::Outcome};
 use crate::{
     capture::{Capture, Exempt},
     net::{netlink::Netlink, sock_diag::other_end},
@@ -43,6 +43,19 @@ pub fn running_proxy(plan: &Plan, pod: &Pod) -> Option<Vec<Listener>> {
 pub fn is_proxy(capture: &Capture, uid: u32) -> bool {
     let by_owner = matches!(&capture.exempt, Exempt::Owner { uids, .. } if uids.contains(&uid));
     by_owner || uid == capture.proxy.0
+}
+
+/// What nobody has accepted yet is its listener's.
+pub(super) fn with_owner(outcome: Outcome, live: &[Listener]) -> Outcome {
+    let listens =
+        |held: &&Listener, port| held.transport == Transport::Tcp && held.address.port() == port;
+    match outcome {
+        Outcome::Taken { at, uid: None } => {
+            let uid = live.iter().find(|held| listens(held, at.port())).map(|held| held.uid);
+            Outcome::Taken { at, uid }
+        }
+        other => other,
+    }
 }
 
 /// Who took a probe's connection.

@@ -14,7 +14,7 @@ use super::{
     destination::{PASSTHROUGH_V6, loopback},
     flow::{Flow, Promise, Transport},
     flows::{Addresses, flows},
-    live::{Witness, running_proxy},
+    live::{Witness, running_proxy, with_owner},
     outcome::{Dummy, Observed, Outcome, Seen},
     send::{Sent, send},
     serve::{Arrivals, Listening, serve},
@@ -67,8 +67,12 @@ pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
         outcomes = run(&flows, &obstacles, &attended, &vantage, &arrivals) => outcomes,
     };
     let flows = flows.into_iter().zip(outcomes).zip(attended);
-    let flows = flows.map(|((flow, outcome), attended)| Observed { flow, outcome, attended });
-    Seen { vantage, passthrough_v6, live, dummies, flows: flows.collect() }
+    let flows = flows.map(|((flow, outcome), attended)| {
+        let outcome = with_owner(outcome, live.as_deref().unwrap_or_default());
+        Observed { flow, outcome, attended }
+    });
+    let flows = flows.collect();
+    Seen { vantage, passthrough_v6, live, dummies, flows }
 }
 
 /// First all flows that stand alone, then those that repeat an earlier one.
