@@ -3,6 +3,9 @@
 mod catalogue;
 mod code;
 mod dns;
+mod link;
+mod redirect;
+mod route;
 
 use std::collections::BTreeMap;
 
