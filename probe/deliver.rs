@@ -219,7 +219,7 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
     let pod = pod::snapshot(&plan.watched_ports());
     let mut lines = String::new();
     if plan.asks(Layer::Route) {
-        let environment = pod::environment::look(&pod);
+        let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
         lines.extend(route::packets(plan, &pod, &environment).into_iter().map(
             |(transport, to, hop, link)| {
                 let to = to.to_string();

@@ -29,7 +29,7 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 /// answer no longer than `patience`.
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     let pod = pod::snapshot(&plan.watched_ports());
-    let environment = pod::environment::look(&pod);
+    let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
     let mut seen = Seen { pod, environment, route: None, survey: None, redirect: None, dns: None };
     if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, &seen)) {
         let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;

@@ -1,10 +1,13 @@
 //! What the kubelet tells the container about its network: environment, resolv.conf, one sysctl.
 
-use std::{env, fs, net::IpAddr};
+use std::{env, fs, io::Read, net::IpAddr, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Pod, resolv};
+use super::{
+    Family, Pod,
+    resolv_conf::{Reader, Reading, read},
+};
 
 /// The environment as far as it speaks of the network. Other containers of the pod may have another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,14 +47,20 @@ pub struct Proxy {
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
+/// No resolver reads a longer resolv.conf to the end.
+const LONGEST_FILE: u64 = 1 << 16;
+
 /// Variables that manifests fill from the downward API.
 const DOWNWARD: [&str; 4] = ["POD_IP", "POD_IPS", "POD_NAME", "POD_NAMESPACE"];
 
-/// Looks at this process's own environment; `pod` tells whether IPv6 needs a further look.
+/// Looks at this process's own environment and at this resolv.conf; `pod` tells whether IPv6 needs a
+/// further look.
 #[must_use]
-pub fn look(pod: &Pod) -> Environment {
-    let resolv = fs::read("/etc/resolv.conf").unwrap_or_default();
-    let mut environment = of(|name| env::var(name).ok(), &String::from_utf8_lossy(&resolv));
+pub fn look(pod: &Pod, resolv_conf: &Path) -> Environment {
+    let mut bytes = Vec::new();
+    // A file that is not there, or not to the end, names fewer servers: the dns layer says so.
+    let _ = fs::File::open(resolv_conf).and_then(|f| f.take(LONGEST_FILE).read_to_end(&mut bytes));
+    let mut environment = of(|name| env::var(name).ok(), &read(Reader::Glibc, &bytes));
     let v6 = |address: &super::Address| Family::Ipv6.holds(address.ip);
     if !pod.addresses.list().iter().any(v6) {
         let sysctl = fs::read_to_string("/proc/sys/net/ipv6/conf/all/disable_ipv6").ok();
@@ -61,7 +70,7 @@ pub fn look(pod: &Pod) -> Environment {
 }
 
 /// The environment that these variables and this resolv.conf make.
-fn of(variable: impl Fn(&str) -> Option<String>, resolv: &str) -> Environment {
+fn of(variable: impl Fn(&str) -> Option<String>, resolv: &Reading) -> Environment {
     let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
     let listed = |names: [&str; 2]| -> Vec<String> {
         let values = names.into_iter().filter_map(set);
@@ -84,10 +93,17 @@ fn of(variable: impl Fn(&str) -> Option<String>, resolv: &str) -> Environment {
         service_port: set("KUBERNETES_SERVICE_PORT"),
         proxies: PROXIES.into_iter().filter_map(proxy).collect(),
         no_proxy: listed(["NO_PROXY", "no_proxy"]),
-        nameservers: resolv::nameservers(resolv),
-        cluster_domain: resolv::cluster_domain(resolv),
+        nameservers: nameservers(resolv),
+        cluster_domain: resolv.search.iter().find_map(|d| d.strip_prefix("svc.")).map(entry),
         ipv6_disabled: None,
     }
+}
+
+/// The nameservers that a route can be looked up for: not those with a link in their name, and not
+/// the unspecified address, which stands for localhost.
+fn nameservers(resolv: &Reading) -> Vec<IpAddr> {
+    let routed = resolv.servers.iter().filter(|server| server.scope.is_none());
+    routed.map(|server| server.address).filter(|ip| !ip.is_unspecified()).collect()
 }
 
 fn entry(word: &str) -> String {
@@ -110,7 +126,16 @@ mod tests {
 
     fn from(pairs: &[(&str, &str)]) -> Environment {
         let find = |name: &str| pairs.iter().find(|pair| pair.0 == name);
-        of(|name| find(name).map(|pair| pair.1.to_owned()), "")
+        of(|name| find(name).map(|pair| pair.1.to_owned()), &read(Reader::Glibc, b""))
+    }
+
+    #[test]
+    fn of_resolv_conf_what_a_route_can_be_looked_up_for_is_kept() {
+        let text = b"search a.svc.c.local svc.c.local c.local\nnameserver fe80::1%eth0\n\
+            nameserver 0.0.0.0\nnameserver fd00::a\nnameserver 10.0.0.4\n";
+        let seen = of(|_| None, &read(Reader::Glibc, text));
+        assert_eq!(seen.nameservers, ["fd00::a".parse::<IpAddr>().expect("an address")]);
+        assert_eq!(seen.cluster_domain.as_deref(), Some("c.local"));
     }
 
     #[test]
@@ -137,7 +162,7 @@ mod tests {
     proptest! {
         #[test]
         fn foreign_values_never_panic(value in "\\PC*") {
-            let _ = of(|_| Some(value.clone()), &value);
+            let _ = of(|_| Some(value.clone()), &read(Reader::Glibc, value.as_bytes()));
         }
     }
 }

@@ -11,7 +11,9 @@ pub mod listener;
 pub mod look;
 pub mod lookup;
 pub mod neighbour;
-pub mod resolv;
+pub mod resolv_conf;
+#[cfg(test)]
+mod resolv_conf_tests;
 pub mod route;
 pub mod rule;
 pub mod show;

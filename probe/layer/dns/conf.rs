@@ -4,8 +4,8 @@ use std::{fs, io::Read, net::IpAddr, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::reader::{LIBC_SERVERS, MUSL_LINE, Reader, Reading, inet_aton, read};
 use crate::net::errno_name;
+use crate::pod::resolv_conf::{LIBC_SERVERS, MUSL_LINE, Reader, Reading, inet_aton, read};
 
 /// No resolv.conf is longer; what follows is not read.
 const LONGEST_FILE: u64 = 64 * 1024;

@@ -2,10 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{
-    conf::{Oddity, anomalies},
-    reader::MUSL_LINE,
-};
+use crate::pod::resolv_conf::MUSL_LINE;
+
+use super::conf::{Oddity, anomalies};
 
 fn odd(text: &str) -> Vec<(Oddity, usize, usize)> {
     anomalies(text).into_iter().map(|a| (a.oddity, a.line, a.column)).collect()

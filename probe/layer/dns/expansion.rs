@@ -1,6 +1,6 @@
 //! The names that a lookup asks for, in order, as each resolver walks its search list: pure.
 
-use super::reader::{Reader, Reading};
+use crate::pod::resolv_conf::{Reader, Reading};
 
 /// Queries for each name: A and AAAA, as getaddrinfo(3) asks by default.
 const TYPES: usize = 2;
@@ -41,7 +41,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::layer::dns::reader::read;
+    use crate::pod::resolv_conf::read;
 
     const KUBELET: &str =
         "search ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";

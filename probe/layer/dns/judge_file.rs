@@ -5,13 +5,15 @@ use serde_json::json;
 use super::{
     conf::{Anomaly, File, Oddity, anomalies},
     expansion::cost,
-    reader::{Reader, Reading},
     zone,
 };
 use crate::{
     finding::{Code, Finding, Severity},
     plan::{DnsPlan, Plan},
-    pod::Pod,
+    pod::{
+        Pod,
+        resolv_conf::{Reader, Reading},
+    },
 };
 
 /// Options that musl does not know, and Rust resolvers know in part.

@@ -1,6 +1,6 @@
 //! Dns: what resolv.conf says to whom, and whether its nameservers answer, over what, and what.
 //!
-//! `reader` reads the file as each resolver does, `conf` finds where they differ, `observe` asks,
+//! `conf` finds where resolvers differ about the file, `observe` asks,
 //! and two judges, one for the file and one for the answers, say what it means.
 
 mod ask;
@@ -17,9 +17,6 @@ mod names;
 mod observe;
 mod outcome;
 mod path;
-mod reader;
-#[cfg(test)]
-mod reader_tests;
 
 pub use conf::File;
 pub use expansion::{cost, expand};
@@ -27,9 +24,8 @@ pub use judge::judge;
 pub use message::{Extended, Question, Record, Reply};
 pub use observe::{observe, planned};
 pub use outcome::{Asked, Nameserver, Outcome, Purpose, Seen};
-pub use reader::{Reader, Reading, read};
 
-use crate::plan::DnsPlan;
+use crate::{plan::DnsPlan, pod::resolv_conf::Reader};
 
 /// The cluster's domain: as declared, or what follows `svc.` in the search list.
 #[must_use]

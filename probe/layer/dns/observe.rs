@@ -17,13 +17,15 @@ use super::{
     expansion::expand,
     message::{Question, Record},
     outcome::{Asked, Nameserver, Outcome, Purpose, Seen},
-    reader::{Reader, Server},
     zone,
 };
 use crate::{
     layer::redirect::{Play, Vantage, takes_from_application, vantage},
     plan::Plan,
-    pod::{Family, Pod, Transport},
+    pod::{
+        Family, Pod, Transport,
+        resolv_conf::{Reader, Server},
+    },
 };
 
 /// Where DNS is served.

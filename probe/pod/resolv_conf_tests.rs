@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 
-use super::reader::{LIBC_SERVERS, Reader, inet_aton, read};
+use super::resolv_conf::{LIBC_SERVERS, Reader, inet_aton, read};
 
 fn servers(text: &str) -> [Vec<String>; 3] {
     Reader::ALL.map(|reader| {
