@@ -59,6 +59,7 @@ pub fn judge(recording: &Recording) -> Report {
         Layer::Route => seen.as_ref().is_some_and(|seen| seen.route.is_some()),
         Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
         Layer::Dns => seen.as_ref().is_some_and(|seen| seen.dns.is_some()),
+        Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => false,
     };
     Report {
         schema_version: REPORT_VERSION,
@@ -169,7 +170,9 @@ fn unmet(
     let matters = |f: &&Finding| match f.layer {
         Layer::Redirect => true,
         Layer::Dns => dns.is_some() && !redirect,
-        Layer::Link | Layer::Route => !redirect,
+        Layer::Link | Layer::Route | Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => {
+            !redirect
+        }
     };
     let unknown = findings
         .iter()

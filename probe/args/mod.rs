@@ -35,8 +35,9 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 everything asked for holds; 1 internal error; 2 bad command line or file; 5 a
-required proof could not be made; 10 link or address; 20 route; 30 redirect; 40 dns; 90 held, then broke
-within --stable-for; 143/130 ended by SIGTERM/SIGINT.";
+required proof could not be made; 10 link or address; 20 route; 30 redirect; 40 dns; 50 service;
+60 reach: a target does not answer; 61 reach: one answers that must not; 70 mtu; 80 node; 90 held,
+then broke within --stable-for; 143/130 ended by SIGTERM/SIGINT.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -95,7 +96,8 @@ pub struct LookArgs {
     #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Look only at these layers: link, route, redirect, dns; without it, at all but dns.
+    /// Look only at these layers: link, route, redirect, dns, service, reach, mtu, node, or all;
+    /// without it, at link, route and redirect.
     #[arg(
         long,
         env = "PODPROBE_ONLY",
@@ -105,7 +107,7 @@ pub struct LookArgs {
     )]
     only: values::Layers,
 
-    /// Look at these layers besides the usual ones: dns, whose queries go beyond the first hop.
+    /// Look at these layers besides the usual ones, whose packets end at the first hop; or at all.
     #[arg(
         long,
         env = "PODPROBE_ALSO",
@@ -167,9 +169,10 @@ pub struct LookArgs {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// The layers to look at: link, route, redirect, dns; all but dns if none is named.
+    /// The layers to look at: link, route, redirect, dns, service, reach, mtu, node, or all; link,
+    /// route and redirect if none is named.
     #[arg(value_name = "LAYER")]
-    layers: Vec<values::OneLayer>,
+    layers: Vec<values::Layers>,
 
     #[command(flatten)]
     look: LookArgs,
@@ -248,7 +251,7 @@ fn look(command: &str, layers: &[Layer], args: LookArgs) -> ExitCode {
 }
 
 fn check(args: CheckArgs) -> ExitCode {
-    let layers: Vec<Layer> = args.layers.iter().map(|layer| layer.0).collect();
+    let layers: Vec<Layer> = args.layers.iter().flat_map(|layers| layers.0.clone()).collect();
     if let Some(file) = &args.replay {
         return deliver::replay(file, &args.look.output);
     }

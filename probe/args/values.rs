@@ -97,30 +97,28 @@ impl FromStr for Families {
     }
 }
 
-/// One layer by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OneLayer(pub Layer);
-
-impl FromStr for OneLayer {
-    type Err = String;
-    fn from_str(text: &str) -> Result<OneLayer, String> {
-        let found = Layer::ALL.into_iter().find(|layer| layer.name() == text);
-        found.map(OneLayer).ok_or_else(|| {
-            let names: Vec<&str> = Layer::ALL.iter().map(|layer| layer.name()).collect();
-            format!("{text:?} is no layer: {}", names.join(", "))
-        })
-    }
-}
-
-/// A comma-separated list of layers.
+/// A comma-separated list of layers; `all` stands for those inside the pod: the node's files are
+/// no pod's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layers(pub Vec<Layer>);
 
 impl FromStr for Layers {
     type Err = String;
     fn from_str(text: &str) -> Result<Layers, String> {
-        list(text, |text| text.parse::<OneLayer>().map(|layer| layer.0)).map(Layers)
+        let named = list(text, layers)?;
+        Ok(Layers(named.into_iter().flatten().collect()))
     }
+}
+
+fn layers(text: &str) -> Result<Vec<Layer>, String> {
+    if text == "all" {
+        return Ok(Layer::ALL.into_iter().filter(|layer| *layer != Layer::Node).collect());
+    }
+    let found = Layer::ALL.into_iter().find(|layer| layer.name() == text);
+    found.map(|layer| vec![layer]).ok_or_else(|| {
+        let names: Vec<&str> = Layer::ALL.iter().map(|layer| layer.name()).collect();
+        format!("{text:?} is no layer: {}, all", names.join(", "))
+    })
 }
 
 /// A comma-separated list of proofs.

@@ -34,7 +34,9 @@ pub(super) fn beyond_repair(cause: &Cause) -> Option<&'static str> {
     match cause.layer {
         Layer::Link => return Some("breaks in the link layer, below the rules"),
         Layer::Route => return Some("breaks in the route layer, below the rules"),
-        Layer::Dns => return Some("breaks in the dns layer, above the rules"),
+        Layer::Dns | Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => {
+            return Some("breaks above the rules");
+        }
         Layer::Redirect => {}
     }
     Some(match cause.code {

@@ -56,11 +56,28 @@ pub enum Layer {
     Redirect,
     /// resolv.conf and the nameservers.
     Dns,
+    /// The API server's service address.
+    Service,
+    /// The targets that were named.
+    Reach,
+    /// Packet sizes.
+    Mtu,
+    /// The node's CNI configuration, as the container runtime reads it.
+    Node,
 }
 
 impl Layer {
     /// Every layer, in causal order.
-    pub const ALL: [Layer; 4] = [Layer::Link, Layer::Route, Layer::Redirect, Layer::Dns];
+    pub const ALL: [Layer; 8] = [
+        Layer::Link,
+        Layer::Route,
+        Layer::Redirect,
+        Layer::Dns,
+        Layer::Service,
+        Layer::Reach,
+        Layer::Mtu,
+        Layer::Node,
+    ];
 
     /// The layers that are looked at unless others are named: those that send nothing beyond the
     /// first hop.
@@ -74,6 +91,10 @@ impl Layer {
             Layer::Route => "route",
             Layer::Redirect => "redirect",
             Layer::Dns => "dns",
+            Layer::Service => "service",
+            Layer::Reach => "reach",
+            Layer::Mtu => "mtu",
+            Layer::Node => "node",
         }
     }
 
@@ -85,6 +106,10 @@ impl Layer {
             Layer::Route => 20,
             Layer::Redirect => 30,
             Layer::Dns => 40,
+            Layer::Service => 50,
+            Layer::Reach => 60,
+            Layer::Mtu => 70,
+            Layer::Node => 80,
         }
     }
 }

@@ -78,10 +78,11 @@ fn dead_families(flows: &[Observed], broken: &mut [Broken]) {
     let tested = families(flows);
     let dead: Vec<Family> =
         tested.iter().copied().filter(|family| is_dead(flows, broken, *family)).collect();
-    let code = if dead.len() == tested.len() {
-        Code::RedirectMissing
-    } else {
+    // A family that is neither captured nor dead says nothing of the mesh.
+    let code = if flows.iter().any(was_captured) {
         Code::RedirectFamilyMissing
+    } else {
+        Code::RedirectMissing
     };
     for family in dead {
         recode(broken, family, &ESCAPES, code);

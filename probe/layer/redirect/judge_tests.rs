@@ -106,6 +106,15 @@ fn one_family_escaped_is_that_familys_failure() {
 }
 
 #[test]
+fn a_family_that_drops_everything_is_not_called_redirected() {
+    let flows = vec![
+        outbound(OUT, Outcome::LeftThePod { hop: hop() }),
+        outbound(OUT6, Outcome::Refused { by: None }),
+    ];
+    assert_eq!(failures(flows), [Code::RedirectMissing, Code::CaptureRefused]);
+}
+
+#[test]
 fn each_half_on_the_others_port_is_one_fact() {
     let flows = vec![outbound(OUT, arrived(15006, OUT)), inbound(IN, arrived(15001, IN))];
     assert_eq!(failures(flows), [Code::PortsSwapped]);

@@ -12,7 +12,7 @@ use socket2::Socket;
 
 use super::{
     destination::{PASSTHROUGH_V6, loopback},
-    flow::{Flow, Promise, Transport},
+    flow::{Flow, Promise, Proof, Transport},
     flows::{Addresses, flows},
     live::{Witness, running_proxy, with_owner},
     outcome::{Dummy, Observed, Outcome, Seen},
@@ -29,6 +29,10 @@ use crate::{
 
 /// Probes in flight at once: well below the usual limit of 1024 descriptors.
 const IN_FLIGHT: usize = 128;
+
+/// How often a flow is sent again that got no answer while the first hop answered others: a busy
+/// node answers late, and its silence must not read as a rule that drops packets.
+const REPEATS: usize = 3;
 
 /// Opens the dummy listeners unless a proxy already runs, sends every flow that this identity can
 /// send, and tells what happened. Takes the patience where nothing answers, up to a second more
@@ -98,6 +102,13 @@ async fn run(
     for (index, outcome) in alone {
         sent[index] = Some(outcome);
     }
+    for _ in 0..REPEATS {
+        let unheard = unheard(flows, &sent);
+        let repeated = stream::iter(unheard.into_iter().map(|i| one(i, None)));
+        for (index, outcome) in repeated.buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
+            sent[index] = Some(outcome);
+        }
+    }
     for index in 0..flows.len() {
         if let Some(first) = flows[index].again {
             let port = sent[first].as_ref().and_then(|sent| sent.source_port);
@@ -110,6 +121,21 @@ async fn run(
         }
     }
     sent.into_iter().flatten().map(|sent| sent.outcome).collect()
+}
+
+/// Connections that should be captured and got no answer, in families where the first hop answers.
+fn unheard(flows: &[Flow], sent: &[Option<Sent>]) -> Vec<usize> {
+    let outcome = |index: usize| sent[index].as_ref().map(|sent| &sent.outcome);
+    let left = |index: &usize| matches!(outcome(*index), Some(Outcome::LeftThePod { .. }));
+    let answers: BTreeSet<Family> =
+        (0..flows.len()).filter(left).map(|index| flows[index].family).collect();
+    let silent = |index: &usize| {
+        let flow = &flows[*index];
+        flow.proof == Proof::Outbound
+            && answers.contains(&flow.family)
+            && matches!(outcome(*index), Some(Outcome::Silent { .. }))
+    };
+    (0..flows.len()).filter(silent).collect()
 }
 
 /// Whether `::6` is on lo: only then can a socket be bound to it. Any other error tells nothing.
