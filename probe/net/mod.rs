@@ -1,5 +1,6 @@
 //! The only place with socket options and netlink messages.
 
+pub mod client;
 pub mod dial;
 pub mod error_queue;
 pub mod listen;

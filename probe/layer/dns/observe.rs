@@ -20,7 +20,7 @@ use super::{
     zone,
 };
 use crate::{
-    layer::redirect::{Play, Vantage, takes_from_application, vantage},
+    layer::{egress::Egress, redirect::Play},
     plan::Plan,
     pod::{
         Family, Pod, Transport,
@@ -38,9 +38,9 @@ const AT_ONCE: usize = 8;
 /// Reads resolv.conf and asks its nameservers, and those that were named.
 pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
     let file = File::look(&plan.dns.resolv_conf);
-    let vantage = vantage(&plan.capture, plan.app, &pod.identity);
+    let egress = Egress::new(plan, pod);
     let families = plan.addresses(pod).families;
-    let questions = Asker { plan, pod, file: &file, vantage, families };
+    let questions = Asker { plan, pod, file: &file, egress, families };
     let servers = servers(&file, &plan.dns.nameservers);
     let nameservers = join_all(servers.into_iter().map(|(server, configured)| {
         let questions = &questions;
@@ -86,7 +86,7 @@ struct Asker<'a> {
     plan: &'a Plan,
     pod: &'a Pod,
     file: &'a File,
-    vantage: Vantage,
+    egress: Egress<'a>,
     families: Vec<Family>,
 }
 
@@ -120,7 +120,7 @@ impl Asker<'_> {
     }
 
     async fn first_hop(&self, to: SocketAddr, question: Question) -> Asked {
-        let outcome = first_hop(to, self.play(to, Transport::Udp), &question).await;
+        let outcome = first_hop(to, self.egress.play(to, Transport::Udp), &question).await;
         let (purpose, transport) = (Purpose::FirstHop, Transport::Udp);
         Asked { purpose, transport, question, outcome, lost: 0, elapsed_ms: 0 }
     }
@@ -211,7 +211,7 @@ impl Asker<'_> {
         question: Question,
         edns: bool,
     ) -> Asked {
-        let play = self.play(to, transport);
+        let play = self.egress.play(to, transport);
         let (outcome, lost, elapsed_ms) = if let Play::Cannot { reason } = play {
             (Outcome::Masked { reason: reason.clone() }, 0, 0)
         } else {
@@ -219,13 +219,6 @@ impl Asker<'_> {
             (ended.outcome, ended.lost, ended.elapsed_ms)
         };
         Asked { purpose, transport, question, outcome, lost, elapsed_ms }
-    }
-
-    /// Whom the mesh lets go to this server.
-    fn play(&self, to: SocketAddr, transport: Transport) -> &Play {
-        let local = to.ip().is_loopback() || self.pod.has_address(to.ip());
-        let taken = takes_from_application(&self.plan.capture, transport, to, local);
-        if taken { &self.vantage.proxy } else { &Play::Own }
     }
 
     fn socket_address(&self, server: &Server) -> SocketAddr {

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use super::outcome::{Asked, Nameserver, Outcome, Purpose};
 use crate::{
     finding::{Code, Finding, Layer},
-    layer::redirect::Offender,
     pod::{Family, Transport},
 };
 
@@ -102,10 +101,10 @@ pub(super) fn happened(outcome: &Outcome) -> String {
         Outcome::WrongSource { from } => format!("is answered by {from}, who was not asked"),
         Outcome::Unusable { what } => format!("brings {what}"),
         Outcome::Refused { by: None } => "is refused by a reset".to_owned(),
-        Outcome::Refused { by: Some(by) } => format!("is refused by {}", offender(by)),
+        Outcome::Refused { by: Some(by) } => format!("is refused by {by}"),
         Outcome::Failed { operation, errno, by: None } => format!("fails: {operation}: {errno}"),
         Outcome::Failed { errno, by: Some(by), .. } => {
-            format!("is rejected with {errno} by {}", offender(by))
+            format!("is rejected with {errno} by {by}")
         }
         Outcome::Silent { tries: 1, waited_ms } => format!("gets no answer in {waited_ms} ms"),
         Outcome::Silent { tries, waited_ms } => {
@@ -113,8 +112,4 @@ pub(super) fn happened(outcome: &Outcome) -> String {
         }
         Outcome::Masked { reason } => format!("is not asked: {reason}"),
     }
-}
-
-fn offender(by: &Offender) -> String {
-    format!("{} (ICMP {}/{})", by.address, by.icmp_type, by.icmp_code)
 }

@@ -1,6 +1,9 @@
 //! What the kernel did to the flows: plain data, errors included as facts.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +30,12 @@ impl Offender {
             IpAddr::V4(_) => self.icmp_type == 11 && self.icmp_code == 0,
             IpAddr::V6(_) => self.icmp_type == 3 && self.icmp_code == 0,
         }
+    }
+}
+
+impl fmt::Display for Offender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (ICMP {}/{})", self.address, self.icmp_type, self.icmp_code)
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     flow::{Flow, Promise, Sender},
-    outcome::{Observed, Offender, Outcome},
+    outcome::{Observed, Outcome},
 };
 use crate::{capture::Capture, finding::Code, pod::Family};
 
@@ -35,12 +35,12 @@ pub(super) fn happened(outcome: &Outcome) -> String {
         Outcome::Taken { at, uid: None } => format!("waits at {at} for somebody to accept it"),
         Outcome::AcceptedElsewhere => "was accepted by an unknown listener".to_owned(),
         Outcome::Refused { by: None } => "was refused by a reset".to_owned(),
-        Outcome::Refused { by: Some(by) } => format!("was refused by {}", offender(by)),
+        Outcome::Refused { by: Some(by) } => format!("was refused by {by}"),
         Outcome::LeftThePod { hop } => format!("left the pod (time exceeded at {hop})"),
         Outcome::Silent { waited_ms } => format!("got no answer in {waited_ms} ms"),
         Outcome::Failed { operation, errno, by: None } => format!("failed: {operation}: {errno}"),
         Outcome::Failed { operation, errno, by: Some(by) } => {
-            format!("failed: {operation}: {errno} from {}", offender(by))
+            format!("failed: {operation}: {errno} from {by}")
         }
         Outcome::NotSent { reason } => format!("was not sent: {reason}"),
     }
@@ -84,10 +84,6 @@ pub(super) fn common(code: Code, families: &[Family], capture: &Capture) -> Stri
         Code::PortsSwapped => "inbound and outbound ports are swapped: ".to_owned(),
         _ => String::new(),
     }
-}
-
-fn offender(by: &Offender) -> String {
-    format!("{} (ICMP {}/{})", by.address, by.icmp_type, by.icmp_code)
 }
 
 /// One flow as evidence.
