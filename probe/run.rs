@@ -24,7 +24,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause between two looks.
 const LAST_PAUSE: Duration = Duration::from_millis(250);
 
-/// One look at the pod, layer by layer; a broken layer ends it, for the next ones follow from it.
+/// One look at the pod, layer by layer; a broken link, route or redirection ends it, for the next
+/// layers follow from it.
 /// Decides which mesh this is, where the plan leaves that open. Waits for neighbours that do not
 /// answer no longer than `patience`.
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
@@ -41,7 +42,12 @@ pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     if plan.asks(Layer::Redirect) {
         look_at_redirect(plan, &mut seen).await;
     }
-    if plan.asks(Layer::Dns) && !broken(&judge::look(plan, &seen).findings) {
+    if broken(&judge::look(plan, &seen).findings) {
+        return seen;
+    }
+    // From here on each layer is looked at, whatever became of the others: who answers tells why
+    // the rest does not.
+    if plan.asks(Layer::Dns) {
         seen.dns = Some(dns::observe(plan, &seen.pod).await);
     }
     seen
