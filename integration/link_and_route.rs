@@ -26,7 +26,7 @@ fn a_pod_without_an_interface_is_the_cause() {
     sh("ip link delete eth0");
     for who in Who::ALL {
         let run = pod.run(who, &["check", "--output", "json"]).expect(10);
-        assert_eq!(run.cause(), "link-no-pod-interface", "{who:?}: {run}");
+        assert_eq!(run.cause(), "cni-setup-failed", "{who:?}: {run}");
         blames_no_rule(&run);
     }
 }

@@ -17,6 +17,7 @@ fn the_gate_waits_for_rules_and_says_how_long() {
     assert!(run.elapsed >= Duration::from_secs(1) && run.elapsed < Duration::from_secs(4), "{run}");
     assert!(run.stdout.starts_with("ok ") && run.stdout.contains(" after "), "{run}");
     assert!(run.stdout.contains("attempts"), "{run}");
+    assert!(run.stdout.contains("; missing before: redirect-missing;"), "{run}");
 }
 
 #[test]
@@ -30,6 +31,25 @@ fn the_json_report_has_attempts_and_time() {
     assert!(report["attempts"].as_u64() > Some(1), "{run}");
     assert!(report["elapsedMs"].as_f64() >= Some(1000.0), "{run}");
     assert!(report["cause"].is_null(), "{run}");
+    assert!(report["readyMs"].as_f64() >= Some(1000.0), "{run}");
+    let late = run.findings("network-late");
+    assert_eq!(late.len(), 1, "{run}");
+    assert!(
+        late[0]["reason"]
+            .as_str()
+            .unwrap_or_default()
+            .contains("until then redirect-missing: nothing in"),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_gate_that_passes_at_once_is_not_late() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let run = pod.run(Who::App, &["gate", "--output", "json"]).expect(0);
+    assert!(run.findings("network-late").is_empty(), "{run}");
+    let report = run.report();
+    assert_eq!(report["readyMs"], report["elapsedMs"], "{run}");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use crate::{
         route,
     },
     plan::{Mode, Plan},
-    record::{Recording, Seen},
-    report::{REPORT_VERSION, Report, Verdict},
+    record::{Course, Recording, Seen},
+    report::{REPORT_VERSION, Report, Verdict, duration},
 };
 
 /// Exit code for a required proof that could not be made.
@@ -31,6 +31,7 @@ pub fn judge(recording: &Recording) -> Report {
     let Recording { plan, seen, course, .. } = recording;
     let Judged { mut findings, proved, unproved, unclear } =
         seen.as_ref().map(|s| look(plan, s)).unwrap_or_default();
+    findings.extend(late(course));
     if seen.is_some() {
         findings.extend(unmet(plan, &findings, &proved, &(&unproved, &unclear)));
     }
@@ -78,9 +79,23 @@ pub fn judge(recording: &Recording) -> Report {
         not_reached: plan.layers.iter().copied().filter(|layer| !reached(layer)).collect(),
         attempts: course.attempts,
         elapsed_ms: course.elapsed_ms,
+        ready_ms: course.ready_ms,
         signal: course.signal,
         broke: course.broke,
     }
+}
+
+/// What the pod waited for, where it came late.
+fn late(course: &Course) -> Option<Finding> {
+    let (ready_ms, missing) = (course.ready_ms?, course.last_missing.as_ref()?);
+    let reason = format!(
+        "the network was ready {} after the start; until then {}: {}",
+        duration(ready_ms),
+        missing.code,
+        missing.reason
+    );
+    let finding = Finding::new(Code::NetworkLate, "network", reason);
+    Some(Finding { layer: missing.layer, ..finding }.with("missing", missing.code.name()))
 }
 
 /// The findings and proofs of one look.

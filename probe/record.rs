@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cause::Cause,
     layer::{dns, redirect, route},
     plan::Plan,
     pod::{Environment, Pod},
@@ -32,7 +33,7 @@ pub struct Seen {
 }
 
 /// How the look came about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Course {
     /// Looks taken, this one included.
@@ -43,6 +44,12 @@ pub struct Course {
     pub signal: Option<i32>,
     /// Whether everything held in an earlier look and then did not.
     pub broke: bool,
+    /// Milliseconds from the start until the first look in which everything held.
+    #[serde(default)]
+    pub ready_ms: Option<f64>,
+    /// The cause of the last look before that one, if there was one.
+    #[serde(default)]
+    pub last_missing: Option<Cause>,
 }
 
 /// A plan, what was seen, and how: enough to make the same report again.

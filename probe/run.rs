@@ -116,7 +116,7 @@ struct Rounds {
 
 impl Rounds {
     fn new(plan: Plan) -> Rounds {
-        let course = Course { attempts: 0, elapsed_ms: 0.0, signal: None, broke: false };
+        let course = Course::default();
         let recording =
             Recording { recording_version: RECORDING_VERSION, plan, seen: None, course };
         Rounds { started: Instant::now(), recording, held_since: None }
@@ -131,12 +131,22 @@ impl Rounds {
             self.recording.course.attempts += 1;
             self.recording.course.elapsed_ms = self.elapsed_ms();
             let report = judge::judge(&self.recording);
+            self.note_when_ready(&report);
             if self.is_settled(&report) {
                 return;
             }
             waiting(&report);
             sleep(pause.min(self.until_it_matters())).await;
             pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    fn note_when_ready(&mut self, report: &Report) {
+        let course = &mut self.recording.course;
+        if report.verdict == Verdict::Ok {
+            course.ready_ms.get_or_insert(course.elapsed_ms);
+        } else if course.ready_ms.is_none() {
+            course.last_missing.clone_from(&report.cause);
         }
     }
 

@@ -50,6 +50,14 @@ impl Output {
         codes
     }
 
+    /// The findings of one code.
+    pub fn findings(&self, code: &str) -> Vec<Value> {
+        let report = self.report();
+        let findings =
+            report["findings"].as_array().unwrap_or_else(|| panic!("no findings\n{self}"));
+        findings.iter().filter(|finding| finding["code"] == code).cloned().collect()
+    }
+
     /// Ends the test unless the run ended with this code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Output {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Code, Layer, Severity, dns, link, redirect, route};
+use super::{Code, Layer, Severity, diagnosis, dns, link, redirect, route};
 
 /// What is true of a code in every pod.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,8 @@ impl Code {
     #[expect(clippy::too_many_lines, reason = "one row a code, in one table")]
     pub fn meaning(self) -> Meaning {
         match self {
+            Code::CniSetupFailed => diagnosis::CNI_SETUP_FAILED,
+            Code::HostSideBroken => diagnosis::HOST_SIDE_BROKEN,
             Code::LinkLoDown => link::LINK_LO_DOWN,
             Code::LinkNoPodInterface => link::LINK_NO_POD_INTERFACE,
             Code::LinkDown => link::LINK_DOWN,
@@ -153,6 +155,7 @@ impl Code {
             Code::ResolvConfOverridden => dns::RESOLV_CONF_OVERRIDDEN,
             Code::ResolvConfNotCluster => dns::RESOLV_CONF_NOT_CLUSTER,
             Code::DnsMasked => dns::DNS_MASKED,
+            Code::NetworkLate => diagnosis::NETWORK_LATE,
             Code::ResolvConfRead => dns::RESOLV_CONF_READ,
             Code::DnsHolds => dns::DNS_HOLDS,
         }

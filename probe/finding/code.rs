@@ -26,6 +26,8 @@ macro_rules! codes {
 }
 
 codes! {
+    CniSetupFailed = "cni-setup-failed",
+    HostSideBroken = "host-side-broken",
     LinkLoDown = "link-lo-down",
     LinkNoPodInterface = "link-no-pod-interface",
     LinkDown = "link-down",
@@ -138,6 +140,7 @@ codes! {
     RedirectHolds = "redirect-holds",
     LinkHolds = "link-holds",
     RouteHolds = "route-holds",
+    NetworkLate = "network-late",
     ResolvConfRead = "resolv-conf-read",
     DnsHolds = "dns-holds",
 }

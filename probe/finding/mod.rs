@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod code;
+mod diagnosis;
 mod dns;
 mod link;
 mod redirect;

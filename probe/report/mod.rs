@@ -67,6 +67,8 @@ pub struct Report {
     pub attempts: u32,
     /// Milliseconds until the network was ready, or until podprobe gave up.
     pub elapsed_ms: f64,
+    /// Milliseconds until everything held for the first time.
+    pub ready_ms: Option<f64>,
     /// The signal that ended the run.
     pub signal: Option<i32>,
     /// Whether everything held and then broke.

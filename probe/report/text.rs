@@ -17,8 +17,19 @@ pub fn render(report: &Report, colour: bool) -> String {
         return format!("{}\n", passed(report));
     }
     let mut text = header(report);
-    for finding in &report.findings {
-        if finding.code != Code::ProofRequired {
+    let explained = |finding: &Finding| {
+        report.cause.as_ref().is_some_and(|cause| cause.explains.contains(&finding.code))
+    };
+    for finding in report.findings.iter().filter(|f| f.code != Code::ProofRequired) {
+        if explained(finding) {
+            let _ = writeln!(
+                text,
+                " -        {:<9} {} {}: follows from the cause",
+                finding.layer.name(),
+                finding.code,
+                finding.subject
+            );
+        } else {
             text.push_str(&line(finding, colour));
         }
     }
@@ -34,8 +45,15 @@ fn passed(report: &Report) -> String {
     let took = duration(report.elapsed_ms);
     let mut text = match report.attempts {
         1 => format!("ok {} proofs in {took}", report.proofs),
-        n => format!("ok {} proofs, network ready after {took}, {n} attempts", report.proofs),
+        n => {
+            let ready = report.ready_ms.map_or(took, duration);
+            format!("ok {} proofs, network ready after {ready}, {n} attempts", report.proofs)
+        }
     };
+    let late = report.findings.iter().find(|finding| finding.code == Code::NetworkLate);
+    if let Some(missing) = late.and_then(|finding| finding.evidence.get("missing")) {
+        let _ = write!(text, "; missing before: {}", missing.as_str().unwrap_or_default());
+    }
     let unseen: Vec<&str> = report
         .findings
         .iter()
@@ -84,7 +102,8 @@ fn line(finding: &Finding, colour: bool) -> String {
 fn ending(report: &Report) -> String {
     let mut text = String::new();
     if let Some(cause) = &report.cause {
-        let said = format!("cause: {}: {}", cause.code, cause.reason);
+        let likely = if cause.likely { " (likely)" } else { "" };
+        let said = format!("cause: {}{likely}: {}", cause.code, cause.reason);
         let _ = writeln!(text, "{}", wrapped(&said, WIDTH, ""));
         let _ = writeln!(text, "{}", wrapped(&format!("hint: {}", cause.hint), WIDTH, ""));
         let _ = writeln!(text, "more: podprobe explain {}", cause.code);

@@ -1,4 +1,7 @@
-//! The one root cause: the first broken layer's first code; the rest follows from it.
+//! The one root cause: what several findings say together, or else the first broken layer's first
+//! code; the rest follows from it.
+
+mod table;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +19,25 @@ pub struct Cause {
     pub reason: String,
     /// What to do next.
     pub hint: String,
+    /// It is the usual explanation of these findings, and not the only one.
+    #[serde(default)]
+    pub likely: bool,
+    /// The findings that it was told from, the first one first.
+    #[serde(default)]
+    pub told_by: Vec<Code>,
+    /// Failures that follow from it.
+    #[serde(default)]
+    pub explains: Vec<Code>,
 }
 
-/// The root cause among the findings: the first failure in causal order, else a required proof
-/// that could not be made.
+/// The root cause among the findings: what a correlation of them says, else the first failure in
+/// causal order, else a required proof that could not be made.
 #[must_use]
 pub fn cause(findings: &[Finding]) -> Option<Cause> {
+    table::correlated(findings).or_else(|| first_failure(findings))
+}
+
+fn first_failure(findings: &[Finding]) -> Option<Cause> {
     let failed = findings.iter().filter(|finding| finding.severity == Severity::Fail);
     let first = failed.min_by_key(|finding| (finding.layer, finding.code, finding.family));
     let required = || findings.iter().find(|finding| finding.code == Code::ProofRequired);
@@ -30,6 +46,9 @@ pub fn cause(findings: &[Finding]) -> Option<Cause> {
         layer: finding.layer,
         reason: finding.reason.clone(),
         hint: finding.hint.clone(),
+        likely: false,
+        told_by: vec![finding.code],
+        explains: Vec::new(),
     })
 }
 
