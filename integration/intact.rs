@@ -124,3 +124,12 @@ fn proofs(run: &Output) -> u32 {
     );
     words[1].parse().unwrap_or_else(|error| panic!("{error}: {run}"))
 }
+
+#[test]
+fn a_pass_names_the_layers_that_nobody_asked_about() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let run = pod.run(Who::Root, &["check"]).expect(0);
+    assert!(run.stdout.ends_with("\nnot looked at: dns, service, mtu\n"), "{run}");
+    let run = pod.run(Who::Root, &["check", "link"]).expect(0);
+    assert!(run.stdout.ends_with("\nnot looked at: route, redirect, dns, service, mtu\n"), "{run}");
+}

@@ -77,6 +77,7 @@ pub fn judge(recording: &Recording) -> Report {
         proofs: proved.values().sum(),
         proved,
         not_reached: plan.layers.iter().copied().filter(|layer| !reached(layer)).collect(),
+        not_asked: Layer::IN_THE_POD.into_iter().filter(|layer| !plan.asks(*layer)).collect(),
         attempts: course.attempts,
         elapsed_ms: course.elapsed_ms,
         ready_ms: course.ready_ms,

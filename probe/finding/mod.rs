@@ -84,6 +84,10 @@ impl Layer {
     /// first hop.
     pub const BY_DEFAULT: [Layer; 3] = [Layer::Link, Layer::Route, Layer::Redirect];
 
+    /// Those that need no target and no part of the node.
+    pub const IN_THE_POD: [Layer; 6] =
+        [Layer::Link, Layer::Route, Layer::Redirect, Layer::Dns, Layer::Service, Layer::Mtu];
+
     /// The name on the command line and in reports.
     #[must_use]
     pub fn name(self) -> &'static str {

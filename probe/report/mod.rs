@@ -63,6 +63,8 @@ pub struct Report {
     pub proved: BTreeMap<Proof, usize>,
     /// Layers that were asked for, but lie behind a broken one.
     pub not_reached: Vec<Layer>,
+    /// Layers of the pod that were not asked for.
+    pub not_asked: Vec<Layer>,
     /// Looks taken.
     pub attempts: u32,
     /// Milliseconds until the network was ready, or until podprobe gave up.

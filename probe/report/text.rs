@@ -125,5 +125,10 @@ fn ending(report: &Report) -> String {
         "{word} after {took}, {attempts}, {} proofs, exit {}",
         report.proofs, report.exit_code
     );
+    // What was never asked about must not be taken for well.
+    if report.verdict != Verdict::Fail && !report.not_asked.is_empty() {
+        let names: Vec<&str> = report.not_asked.iter().map(|layer| layer.name()).collect();
+        let _ = writeln!(text, "not looked at: {}", names.join(", "));
+    }
     text
 }
