@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod dns;
 pub mod egress;
+pub mod exchange;
 pub mod ladder;
 pub mod link;
 pub mod redirect;

@@ -3,11 +3,14 @@
 pub mod client;
 pub mod dial;
 pub mod error_queue;
+pub mod http;
 pub mod listen;
 pub mod netlink;
 pub mod nudge;
 pub mod owner;
 pub mod sock_diag;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::io;
 
