@@ -32,6 +32,8 @@ mod meshes;
 mod occupied;
 /// What is below the mesh, broken and intact: each code of links, addresses and routes.
 mod pod_network;
+/// The API server and who stands before it.
+mod service;
 /// Rules broken one at a time, and what flows say of each.
 mod sweep;
 /// Time: rules that come late, signals, deadlines.

@@ -17,7 +17,7 @@ use crate::{
     layer::{
         dns,
         redirect::{Flow, Promise, flows},
-        route,
+        route, service,
     },
     plan::{Mode, Plan},
     pod,
@@ -217,9 +217,9 @@ pub fn show_pod(plan: &Plan) -> ExitCode {
 #[must_use]
 pub fn print_plan(plan: &Plan) -> ExitCode {
     let pod = pod::snapshot(&plan.watched_ports());
+    let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
     let mut lines = String::new();
     if plan.asks(Layer::Route) {
-        let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
         lines.extend(route::packets(plan, &pod, &environment).into_iter().map(
             |(transport, to, hop, link)| {
                 let to = to.to_string();
@@ -227,12 +227,15 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
             },
         ));
     }
-    if plan.layers != [Layer::Dns] {
+    if plan.layers.iter().any(|layer| Layer::BY_DEFAULT.contains(layer)) {
         lines.extend(flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned));
     }
     print(&lines);
     if plan.asks(Layer::Dns) {
         print(&dns::planned(plan));
+    }
+    if plan.asks(Layer::Service) {
+        print(&service::planned(plan, &environment));
     }
     ExitCode::SUCCESS
 }

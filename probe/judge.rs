@@ -11,7 +11,7 @@ use crate::{
     layer::{
         dns, link,
         redirect::{self, Judged, Proof},
-        route,
+        route, service,
     },
     plan::{Mode, Plan},
     record::{Course, Recording, Seen},
@@ -60,7 +60,8 @@ pub fn judge(recording: &Recording) -> Report {
         Layer::Route => seen.as_ref().is_some_and(|seen| seen.route.is_some()),
         Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
         Layer::Dns => seen.as_ref().is_some_and(|seen| seen.dns.is_some()),
-        Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => false,
+        Layer::Service => seen.as_ref().is_some_and(|seen| seen.service.is_some()),
+        Layer::Reach | Layer::Mtu | Layer::Node => false,
     };
     Report {
         schema_version: REPORT_VERSION,
@@ -119,6 +120,9 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     }
     if let Some(dns_seen) = &seen.dns {
         judged.findings.extend(dns::judge(plan, &seen.pod, dns_seen));
+    }
+    if let Some(service_seen) = &seen.service {
+        judged.findings.extend(service::judge(plan, &seen.pod, service_seen));
     }
     judged
 }
@@ -183,6 +187,7 @@ fn unmet(
     let missing: BTreeSet<&str> = required.chain(*unclear).map(|proof| proof.name()).collect();
     let missing: Vec<&str> = missing.into_iter().collect();
     let dns = unseen_dns(plan, findings);
+    let unseen = dns.or_else(|| unseen_service(plan, findings));
     let matters = |f: &&Finding| match f.layer {
         Layer::Redirect => true,
         Layer::Dns => dns.is_some() && !redirect,
@@ -205,18 +210,25 @@ fn unmet(
         format!("look at what was asked for: {why}")
     } else if proved.is_empty() {
         format!("prove anything about redirection: {why}")
-    } else if let Some(dns) = dns {
-        format!("look at the nameservers: {}", dns.reason)
+    } else if let Some(unseen) = unseen {
+        let what = if dns.is_some() { "the nameservers" } else { "the API server" };
+        format!("look at {what}: {}", unseen.reason)
     } else {
         return None;
     };
     let spoken_of =
-        if missing.is_empty() && !proved.is_empty() { dns.or(unknown) } else { unknown };
+        if missing.is_empty() && !proved.is_empty() { unseen.or(unknown) } else { unknown };
     let mut finding = Finding::new(Code::ProofRequired, "--require", reason);
     if let Some(unknown) = spoken_of {
         finding.hint.clone_from(&unknown.hint);
     }
     Some(finding)
+}
+
+/// What could not be looked at of the API server, where that was asked for.
+fn unseen_service<'f>(plan: &Plan, findings: &'f [Finding]) -> Option<&'f Finding> {
+    let unknown = |f: &&Finding| f.layer == Layer::Service && f.severity == Severity::Unknown;
+    findings.iter().find(unknown).filter(|_| plan.asks(Layer::Service))
 }
 
 /// Why no nameserver could be looked at, where that was asked for: an answer over one transport is

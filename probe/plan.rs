@@ -67,6 +67,41 @@ impl Default for DnsPlan {
     }
 }
 
+/// Where an API server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiServer {
+    /// An address, or a name.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// What the service layer looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiPlan {
+    /// Where the API server is, where that was declared; else the environment tells it.
+    pub servers: Vec<ApiServer>,
+    /// Ask it whether it is ready.
+    pub readyz: bool,
+    /// The authorities that its certificate is verified against.
+    pub ca: PathBuf,
+    /// The service account's token.
+    pub token: PathBuf,
+}
+
+impl Default for ApiPlan {
+    fn default() -> ApiPlan {
+        let mounted = PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount");
+        ApiPlan {
+            servers: Vec::new(),
+            readyz: false,
+            ca: mounted.join("ca.crt"),
+            token: mounted.join("token"),
+        }
+    }
+}
+
 /// What was asked for; everything that judging needs besides what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,6 +133,9 @@ pub struct Plan {
     /// What the dns layer looks at, if it does.
     #[serde(default)]
     pub dns: DnsPlan,
+    /// What the service layer looks at, if it does.
+    #[serde(default)]
+    pub api: ApiPlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Whether to listen on the capture ports.
@@ -132,6 +170,7 @@ impl Plan {
             app: None,
             layers: Layer::BY_DEFAULT.to_vec(),
             dns: DnsPlan::default(),
+            api: ApiPlan::default(),
             require: Vec::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,

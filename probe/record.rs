@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cause::Cause,
-    layer::{dns, redirect, route},
+    layer::{dns, redirect, route, service},
     plan::Plan,
     pod::{Environment, Pod},
 };
@@ -30,6 +30,25 @@ pub struct Seen {
     pub redirect: Option<redirect::Seen>,
     /// The dns layer; likewise.
     pub dns: Option<dns::Seen>,
+    /// The service layer; likewise.
+    #[serde(default)]
+    pub service: Option<service::Seen>,
+}
+
+impl Seen {
+    /// A look at which nothing but the pod itself was seen yet.
+    #[must_use]
+    pub fn of(pod: Pod, environment: Environment) -> Seen {
+        Seen {
+            pod,
+            environment,
+            route: None,
+            survey: None,
+            redirect: None,
+            dns: None,
+            service: None,
+        }
+    }
 }
 
 /// How the look came about.

@@ -24,6 +24,24 @@ const ROUTER: &str = "
     ip neighbour add fd88::1 lladdr 02:00:00:00:00:01 dev world nud permanent
     ip route add default via 10.88.0.1; ip -6 route add default via fd88::1";
 
+/// The machine at the other end of the node's link, which has the hardware address that the node knows.
+/// It routes further on into the void.
+const OUTSIDE: &str = "
+    echo 1 > /proc/sys/net/ipv4/ip_forward
+    echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+    echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
+    echo 0 > /proc/sys/net/ipv6/icmp/ratelimit
+    ip link set lo up
+    ip link set void address 02:00:00:00:00:01
+    ip link add beyond type veth peer name nothing
+    ip address add 10.88.0.1/24 dev void; ip address add 10.99.0.2/24 dev beyond
+    ip address add fd88::1/64 dev void nodad; ip address add fd99::2/64 dev beyond nodad
+    ip link set void up; ip link set beyond up; ip link set nothing up
+    ip neighbour add 10.99.0.1 lladdr 02:00:00:00:00:02 dev beyond nud permanent
+    ip neighbour add fd99::1 lladdr 02:00:00:00:00:02 dev beyond nud permanent
+    ip route add 10.77.0.0/24 via 10.88.0.2; ip -6 route add fd77::/64 via fd88::2
+    ip route add default via 10.99.0.1; ip -6 route add default via fd99::1";
+
 /// What arrives from the pod, apart from neighbour discovery, whose hop limit is 255 by definition, and
 /// multicast listener reports, which are the kernel's own.
 const COUNTERS: &str = "
@@ -64,6 +82,14 @@ impl Node {
             }
         });
         Node { orders, thread: told.recv().expect("the node starts") }
+    }
+
+    /// A machine outside, 10.88.0.1 and `fd88::1`: the second hop from the pod.
+    pub fn outside(&self) -> Node {
+        let outside = Node::start();
+        self.sh(&format!("ip link set void netns {}", outside.thread()));
+        outside.sh(OUTSIDE);
+        outside
     }
 
     /// The thread whose namespace it is.

@@ -5,6 +5,7 @@ mod file;
 mod promise;
 mod rule_values;
 mod rules;
+mod service;
 mod values;
 
 use std::{
@@ -91,6 +92,9 @@ pub struct LookArgs {
 
     #[command(flatten)]
     dns: dns::DnsArgs,
+
+    #[command(flatten)]
+    service: service::ServiceArgs,
 
     /// A YAML file with flags by their long names; flags and environment go before it.
     #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
@@ -299,6 +303,7 @@ impl LookArgs {
             families: self.promise.families.map(|families| families.0),
             layers,
             dns: self.dns.into_plan(),
+            api: self.service.into_plan(),
             require: self.require.0,
             mode: self.mode,
             redirect_exit_code: self.redirect_exit_code,

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Code, Layer, Severity, diagnosis, dns, link, redirect, route};
+use super::{Code, Layer, Severity, diagnosis, dns, link, redirect, route, service};
 
 /// What is true of a code in every pod.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +158,27 @@ impl Code {
             Code::NetworkLate => diagnosis::NETWORK_LATE,
             Code::ResolvConfRead => dns::RESOLV_CONF_READ,
             Code::DnsHolds => dns::DNS_HOLDS,
+            Code::ServiceNameUnresolved => service::SERVICE_NAME_UNRESOLVED,
+            Code::ServiceNoRoute => service::SERVICE_NO_ROUTE,
+            Code::ServiceSendRefused => service::SERVICE_SEND_REFUSED,
+            Code::ServiceNoEndpoints => service::SERVICE_NO_ENDPOINTS,
+            Code::ServiceRejected => service::SERVICE_REJECTED,
+            Code::ServiceRefused => service::SERVICE_REFUSED,
+            Code::ServiceNotProgrammed => service::SERVICE_NOT_PROGRAMMED,
+            Code::ServiceSilent => service::SERVICE_SILENT,
+            Code::ServiceClosed => service::SERVICE_CLOSED,
+            Code::ServiceHangs => service::SERVICE_HANGS,
+            Code::ServiceNotTls => service::SERVICE_NOT_TLS,
+            Code::ServiceCertificate => service::SERVICE_CERTIFICATE,
+            Code::ServiceNotReady => service::SERVICE_NOT_READY,
+            Code::ServiceRequestFailed => service::SERVICE_REQUEST_FAILED,
+            Code::ServiceAddressDown => service::SERVICE_ADDRESS_DOWN,
+            Code::ServiceLossy => service::SERVICE_LOSSY,
+            Code::ServiceUnexpectedAnswer => service::SERVICE_UNEXPECTED_ANSWER,
+            Code::ServiceUnset => service::SERVICE_UNSET,
+            Code::ServiceMasked => service::SERVICE_MASKED,
+            Code::ServiceUnverified => service::SERVICE_UNVERIFIED,
+            Code::ServiceHolds => service::SERVICE_HOLDS,
         }
     }
 }

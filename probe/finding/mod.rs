@@ -7,6 +7,7 @@ mod dns;
 mod link;
 mod redirect;
 mod route;
+mod service;
 
 use std::collections::BTreeMap;
 

@@ -8,3 +8,4 @@ pub mod ladder;
 pub mod link;
 pub mod redirect;
 pub mod route;
+pub mod service;

@@ -80,6 +80,30 @@ pub fn other_end(
     }
 }
 
+/// The peer of a TCP socket that is still connecting, as the kernel has it: not what connect(2) was
+/// told, if somebody rewrote that.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn connecting_to(netlink: &mut Netlink, ours: SocketAddr) -> io::Result<Option<SocketAddr>> {
+    let request = InetRequest {
+        family: if ours.is_ipv6() { AF_INET6 } else { AF_INET },
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::SYN_SENT,
+        socket_id: if ours.is_ipv6() { SocketId::new_v6() } else { SocketId::new_v4() },
+    };
+    let peers = netlink.dump(SOCK_DIAG_BY_FAMILY, &request, |body, found| {
+        let Ok(InetResponseHeader { socket_id: id, .. }) = InetResponseHeader::parse(body) else {
+            return;
+        };
+        if (id.source_address, id.source_port) == (ours.ip(), ours.port()) {
+            found.push(SocketAddr::new(id.destination_address, id.destination_port));
+        }
+    })?;
+    Ok(peers.first().copied())
+}
+
 fn sockets(
     netlink: &mut Netlink,
     ipv6: bool,
