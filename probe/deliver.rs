@@ -15,7 +15,7 @@ use crate::{
     finding::{Code, Layer},
     judge,
     layer::{
-        dns,
+        dns, mtu,
         redirect::{Flow, Promise, flows},
         route,
     },
@@ -227,12 +227,15 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
             },
         ));
     }
-    if plan.layers != [Layer::Dns] {
+    if plan.layers != [Layer::Dns] && plan.layers != [Layer::Mtu] {
         lines.extend(flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned));
     }
     print(&lines);
     if plan.asks(Layer::Dns) {
         print(&dns::planned(plan));
+    }
+    if plan.asks(Layer::Mtu) {
+        print(&mtu::planned(plan, &pod));
     }
     ExitCode::SUCCESS
 }

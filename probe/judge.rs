@@ -9,7 +9,7 @@ use crate::{
     detect::Detected,
     finding::{Code, Finding, Layer, Severity},
     layer::{
-        dns, link,
+        dns, link, mtu,
         redirect::{self, Judged, Proof},
         route,
     },
@@ -60,7 +60,8 @@ pub fn judge(recording: &Recording) -> Report {
         Layer::Route => seen.as_ref().is_some_and(|seen| seen.route.is_some()),
         Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
         Layer::Dns => seen.as_ref().is_some_and(|seen| seen.dns.is_some()),
-        Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => false,
+        Layer::Mtu => seen.as_ref().is_some_and(|seen| seen.mtu.is_some()),
+        Layer::Service | Layer::Reach | Layer::Node => false,
     };
     Report {
         schema_version: REPORT_VERSION,
@@ -119,6 +120,9 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     }
     if let Some(dns_seen) = &seen.dns {
         judged.findings.extend(dns::judge(plan, &seen.pod, dns_seen));
+    }
+    if let Some(mtu_seen) = &seen.mtu {
+        judged.findings.extend(mtu::judge(&seen.pod, mtu_seen));
     }
     judged
 }
@@ -182,13 +186,11 @@ fn unmet(
     let required = plan.require.iter().filter(lacks);
     let missing: BTreeSet<&str> = required.chain(*unclear).map(|proof| proof.name()).collect();
     let missing: Vec<&str> = missing.into_iter().collect();
-    let dns = unseen_dns(plan, findings);
+    let unseen = [Layer::Dns, Layer::Mtu].iter().find_map(|l| unseen(plan, findings, *l));
     let matters = |f: &&Finding| match f.layer {
         Layer::Redirect => true,
-        Layer::Dns => dns.is_some() && !redirect,
-        Layer::Link | Layer::Route | Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => {
-            !redirect
-        }
+        Layer::Dns | Layer::Mtu => !redirect && unseen.is_some_and(|u| u.layer == f.layer),
+        Layer::Link | Layer::Route | Layer::Service | Layer::Reach | Layer::Node => !redirect,
     };
     let unknown = findings
         .iter()
@@ -205,13 +207,14 @@ fn unmet(
         format!("look at what was asked for: {why}")
     } else if proved.is_empty() {
         format!("prove anything about redirection: {why}")
-    } else if let Some(dns) = dns {
-        format!("look at the nameservers: {}", dns.reason)
+    } else if let Some(unseen) = unseen {
+        let what = if unseen.layer == Layer::Dns { "the nameservers" } else { "packet sizes" };
+        format!("look at {what}: {}", unseen.reason)
     } else {
         return None;
     };
     let spoken_of =
-        if missing.is_empty() && !proved.is_empty() { dns.or(unknown) } else { unknown };
+        if missing.is_empty() && !proved.is_empty() { unseen.or(unknown) } else { unknown };
     let mut finding = Finding::new(Code::ProofRequired, "--require", reason);
     if let Some(unknown) = spoken_of {
         finding.hint.clone_from(&unknown.hint);
@@ -219,10 +222,11 @@ fn unmet(
     Some(finding)
 }
 
-/// Why no nameserver could be looked at, where that was asked for: an answer over one transport is
-/// one, over none it is not.
-fn unseen_dns<'f>(plan: &Plan, findings: &'f [Finding]) -> Option<&'f Finding> {
-    let seen = findings.iter().any(|finding| finding.code == Code::DnsHolds);
-    let unknown = |f: &&Finding| f.layer == Layer::Dns && f.severity == Severity::Unknown;
-    findings.iter().find(unknown).filter(|_| plan.asks(Layer::Dns) && !seen)
+/// Why nobody could be looked at in a layer that was asked for: one answer is enough, a nameserver's
+/// over one transport or one peer's to full packets.
+fn unseen<'f>(plan: &Plan, findings: &'f [Finding], layer: Layer) -> Option<&'f Finding> {
+    let holds = if layer == Layer::Dns { Code::DnsHolds } else { Code::MtuHolds };
+    let seen = findings.iter().any(|finding| finding.code == holds);
+    let unknown = |f: &&Finding| f.layer == layer && f.severity == Severity::Unknown;
+    findings.iter().find(unknown).filter(|_| plan.asks(layer) && !seen)
 }

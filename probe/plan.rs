@@ -67,6 +67,14 @@ impl Default for DnsPlan {
     }
 }
 
+/// What the mtu layer looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MtuPlan {
+    /// Whom to exchange full packets with, besides nameservers and the API server.
+    pub targets: Vec<SocketAddr>,
+}
+
 /// What was asked for; everything that judging needs besides what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,6 +106,9 @@ pub struct Plan {
     /// What the dns layer looks at, if it does.
     #[serde(default)]
     pub dns: DnsPlan,
+    /// What the mtu layer looks at, if it does.
+    #[serde(default)]
+    pub mtu: MtuPlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Whether to listen on the capture ports.
@@ -132,6 +143,7 @@ impl Plan {
             app: None,
             layers: Layer::BY_DEFAULT.to_vec(),
             dns: DnsPlan::default(),
+            mtu: MtuPlan::default(),
             require: Vec::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,

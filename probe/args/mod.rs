@@ -2,6 +2,7 @@
 
 mod dns;
 mod file;
+mod mtu;
 mod promise;
 mod rule_values;
 mod rules;
@@ -91,6 +92,9 @@ pub struct LookArgs {
 
     #[command(flatten)]
     dns: dns::DnsArgs,
+
+    #[command(flatten)]
+    mtu: mtu::MtuArgs,
 
     /// A YAML file with flags by their long names; flags and environment go before it.
     #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
@@ -299,6 +303,7 @@ impl LookArgs {
             families: self.promise.families.map(|families| families.0),
             layers,
             dns: self.dns.into_plan(),
+            mtu: self.mtu.into_plan(),
             require: self.require.0,
             mode: self.mode,
             redirect_exit_code: self.redirect_exit_code,

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Code, Layer, Severity, diagnosis, dns, link, redirect, route};
+use super::{Code, Layer, Severity, diagnosis, dns, link, mtu, redirect, route};
 
 /// What is true of a code in every pod.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +158,13 @@ impl Code {
             Code::NetworkLate => diagnosis::NETWORK_LATE,
             Code::ResolvConfRead => dns::RESOLV_CONF_READ,
             Code::DnsHolds => dns::DNS_HOLDS,
+            Code::MtuBlackHole => mtu::MTU_BLACK_HOLE,
+            Code::MtuBlackHoleReverse => mtu::MTU_BLACK_HOLE_REVERSE,
+            Code::MtuLowerEverywhere => mtu::MTU_LOWER_EVERYWHERE,
+            Code::MtuMasked => mtu::MTU_MASKED,
+            Code::MtuUntested => mtu::MTU_UNTESTED,
+            Code::MtuLower => mtu::MTU_LOWER,
+            Code::MtuHolds => mtu::MTU_HOLDS,
         }
     }
 }

@@ -129,9 +129,14 @@ codes! {
     ResolvConfSearchMany = "resolv-conf-search-many",
     ResolvConfOverridden = "resolv-conf-overridden",
     ResolvConfNotCluster = "resolv-conf-not-cluster",
+    MtuBlackHole = "mtu-black-hole",
+    MtuBlackHoleReverse = "mtu-black-hole-reverse",
+    MtuLowerEverywhere = "mtu-lower-everywhere",
     MeshNotDetected = "mesh-not-detected",
     NotObservable = "not-observable",
     DnsMasked = "dns-masked",
+    MtuMasked = "mtu-masked",
+    MtuUntested = "mtu-untested",
     ListenerPortTaken = "listener-port-taken",
     ListenerFailed = "listener-failed",
     ProbeFailed = "probe-failed",
@@ -143,6 +148,8 @@ codes! {
     NetworkLate = "network-late",
     ResolvConfRead = "resolv-conf-read",
     DnsHolds = "dns-holds",
+    MtuLower = "mtu-lower",
+    MtuHolds = "mtu-holds",
 }
 
 impl fmt::Display for Code {

@@ -21,8 +21,8 @@ mod path;
 pub use conf::File;
 pub use expansion::{cost, expand};
 pub use judge::judge;
-pub use message::{Extended, Question, Record, Reply};
-pub use observe::{observe, planned};
+pub use message::{Extended, Question, Record, Reply, padded};
+pub use observe::{addresses, observe, planned};
 pub use outcome::{Asked, Nameserver, Outcome, Purpose, Seen};
 
 use crate::{plan::DnsPlan, pod::resolv_conf::Reader};

@@ -68,6 +68,13 @@ pub fn planned(plan: &Plan) -> String {
     of("UDP") + &of("TCP")
 }
 
+/// Where the nameservers of a file and those that were named listen.
+#[must_use]
+pub fn addresses(plan: &Plan, pod: &Pod, file: &File) -> Vec<SocketAddr> {
+    let servers = servers(file, &plan.dns.nameservers);
+    servers.iter().map(|(server, _)| socket_address(server, pod)).collect()
+}
+
 /// The servers that anybody would ask, and whether they stand in the file.
 fn servers(file: &File, named: &[IpAddr]) -> Vec<(Server, bool)> {
     let read = Reader::ALL.into_iter().flat_map(|reader| file.read(reader).servers);
@@ -92,7 +99,7 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     async fn everything(&self, server: &Server) -> Vec<Asked> {
-        let to = self.socket_address(server);
+        let to = socket_address(server, self.pod);
         let path = self.path_question();
         let (udp, tcp) = join(
             self.ask(to, Transport::Udp, Purpose::Path, path.clone(), false),
@@ -220,21 +227,21 @@ impl Asker<'_> {
         };
         Asked { purpose, transport, question, outcome, lost, elapsed_ms }
     }
+}
 
-    fn socket_address(&self, server: &Server) -> SocketAddr {
-        match server.address {
-            IpAddr::V4(_) => SocketAddr::new(server.address, PORT),
-            IpAddr::V6(address) => {
-                let index = server.scope.as_ref().and_then(|name| self.interface(name));
-                SocketAddrV6::new(address, PORT, 0, index.unwrap_or(0)).into()
-            }
+fn socket_address(server: &Server, pod: &Pod) -> SocketAddr {
+    match server.address {
+        IpAddr::V4(_) => SocketAddr::new(server.address, PORT),
+        IpAddr::V6(address) => {
+            let index = server.scope.as_ref().and_then(|name| interface(name, pod));
+            SocketAddrV6::new(address, PORT, 0, index.unwrap_or(0)).into()
         }
     }
+}
 
-    /// The interface by its name, or the number that the scope is.
-    fn interface(&self, name: &str) -> Option<u32> {
-        let links = self.pod.links.list().iter();
-        let by_name = links.filter(|link| link.name == name).map(|link| link.index).next();
-        by_name.or_else(|| name.parse().ok())
-    }
+/// The interface by its name, or the number that the scope is.
+fn interface(name: &str, pod: &Pod) -> Option<u32> {
+    let links = pod.links.list().iter();
+    let by_name = links.filter(|link| link.name == name).map(|link| link.index).next();
+    by_name.or_else(|| name.parse().ok())
 }
