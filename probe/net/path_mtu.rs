@@ -11,14 +11,14 @@ const TIMESTAMPS: u8 = 1;
 /// What the timestamps take, padded.
 const TIMESTAMP_BYTES: u32 = 12;
 /// A TCP header without options.
-pub const HEADER_BYTES: u32 = 20;
+const HEADER_BYTES: u32 = 20;
 
 /// A connection's packets, from `TCP_INFO`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
     /// The largest piece of data in a packet that is sent.
     pub segment: u32,
-    /// The largest piece of data in a packet that the other side was asked to send.
+    /// The largest piece of data in a packet that the other side may send.
     pub advertised: u32,
     /// TCP header and options of each packet.
     pub header: u32,

@@ -22,7 +22,7 @@ use crate::{
         client,
         dial::millis,
         errno_name,
-        path_mtu::{HEADER_BYTES, Info, info},
+        path_mtu::{Info, info},
     },
 };
 
@@ -49,7 +49,7 @@ pub(super) enum Size {
     Small(u64),
 }
 
-/// Connects, sends, and waits at most `patience` each for the connection and for the answer.
+/// Connects, sends, and waits at most `patience` for all of it.
 pub(super) async fn exchange(peer: &Peer, play: &Play, size: Size, patience: Duration) -> Tried {
     match attempt(peer, play, size, patience).await {
         Ok(exchange) => Tried::Made(exchange),
@@ -63,6 +63,7 @@ async fn attempt(
     size: Size,
     patience: Duration,
 ) -> Result<Exchange, Failure> {
+    let deadline = Instant::now() + patience;
     if let Play::Cannot { reason } = play {
         return Err(Failure::Masked { reason: reason.clone() });
     }
@@ -87,7 +88,7 @@ async fn attempt(
     })?;
     let start = Instant::now();
     let watch = Watch { peer, stream: &stream, before, message: &message, start };
-    let (received, ended) = watch.until(start + patience).await;
+    let (received, ended) = watch.until(deadline).await;
     let after = info(&stream).map_err(failed("read TCP_INFO"))?;
     Ok(watch.told(from, &after, &received, ended))
 }
@@ -163,12 +164,11 @@ impl Watch<'_> {
     }
 
     fn told(&self, from: IpAddr, after: &Info, received: &[u8], ended: Ended) -> Exchange {
-        let network = if from.is_ipv4() { 20 } else { 40 };
+        let headers = after.header + if from.is_ipv4() { 20 } else { 40 };
         Exchange {
             from,
-            packet: after.segment + after.header + network,
-            // What is asked for leaves no room for options, which the other side makes.
-            allowed: self.before.advertised + HEADER_BYTES + network,
+            packet: after.segment + headers,
+            allowed: self.before.advertised + headers,
             sent: bytes(self.message),
             acked: self.acked(after),
             resent: after.resent.saturating_sub(self.before.resent),

@@ -145,7 +145,8 @@ fn a_narrow_path_that_is_known_is_worth_a_word() {
     let other = Path { to: "10.96.0.1:443".parse().expect("an address"), ..told.clone() };
     let found = judged(vec![told.clone(), other.clone()]);
     assert!(found[..2].iter().all(|(code, _)| *code == Code::MtuLowerEverywhere), "{found:?}");
-    let by_route = Path { too_big: None, ..other };
+    let known = Exchange { path_mtu_before: 1300, ..narrow };
+    let by_route = Path { to: other.to, ..path(&[known]) };
     let found = judged(vec![told, by_route]);
     assert!(found[..2].iter().all(|(code, _)| *code == Code::MtuLower), "{found:?}");
 }
