@@ -227,7 +227,7 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
             },
         ));
     }
-    if plan.layers != [Layer::Dns] && plan.layers != [Layer::Mtu] {
+    if plan.asks(Layer::Redirect) {
         lines.extend(flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned));
     }
     print(&lines);

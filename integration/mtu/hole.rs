@@ -3,7 +3,9 @@
 use super::place::{Place, Way};
 use super::server::{OpenSsl, Server, answer};
 use super::{BOTH, NONE, V4, launch, reason, reasons, says};
-use crate::dns::responder::Dnsmasq;
+use crate::dns::responder::{Dnsmasq, Responder, Stand, bytes, with_code};
+use crate::world::sh;
+use hickory_proto::op::ResponseCode;
 
 const SERVERS: [&str; 2] = ["10.99.0.2", "fd99::2"];
 
@@ -41,6 +43,21 @@ fn full_packets_to_a_tls_server_vanish() {
 }
 
 #[test]
+fn a_hole_behind_a_router_that_says_too_big() {
+    let place = Place::start().narrow(Way::Out, 1400);
+    let _dns = Dnsmasq::at(&place.far, SERVERS);
+    // One packet at a time, for this is no router that knows what the kernel joins.
+    sh("ip link set eth0 gso_max_segs 1");
+    place
+        .far
+        .sh("nft 'add table inet t; add chain inet t c { type filter hook prerouting priority 0; }
+         add rule inet t c ip length > 1300 drop'");
+    let run = says(launch(&place, V4, &[]).run(), &["mtu-black-hole"]);
+    let found = reason(&run, "mtu-black-hole");
+    assert!(found.contains("packets of 1400 bytes get no acknowledgement"), "{run}");
+}
+
+#[test]
 fn the_kernels_probing_hides_it_and_is_named() {
     let place = Place::start().narrow(Way::Out, 1300).mute().sysctl("ipv4/tcp_mtu_probing", "1");
     let _dns = Dnsmasq::at(&place.far, SERVERS);
@@ -75,6 +92,20 @@ fn a_flight_of_tls_1_2_does_not_come_back() {
     let _server = Server::on(&place, "10.99.0.2:443", |stream, _| answer(stream, 4000));
     let target = ["--mtu-target", "10.99.0.2:443"];
     says(launch(&place, NONE, &target).run(), &["mtu-black-hole-reverse"]);
+}
+
+#[test]
+fn a_nameservers_long_answer_does_not_come_back() {
+    let place = Place::start().narrow(Way::Back, 1280).mute();
+    // It pads its answers as it was asked (RFC 8467).
+    let padding = |address: &'static str| {
+        let stand = Stand { udp: false, ..Stand::at(address) };
+        let answer = |query: &_, _| bytes(&with_code(query, ResponseCode::NoError));
+        Responder::on(&place.far, stand, answer)
+    };
+    let _servers = SERVERS.map(padding);
+    let run = says(launch(&place, BOTH, &[]).run(), &["mtu-black-hole-reverse"]);
+    assert_eq!(reasons(&run, "mtu-black-hole-reverse").len(), 2, "{run}");
 }
 
 #[test]

@@ -182,7 +182,20 @@ fn a_nameserver_that_refuses_padding_has_acknowledged_it() {
     let _dns = Responder::on(&place.far, stand, |query, _| {
         bytes(&with_code(query, ResponseCode::FormErr))
     });
-    says(launch(&place, V4, &[]).run(), &["mtu-holds"]);
+    let run = says(launch(&place, V4, &[]).run(), &["mtu-holds"]);
+    // It repeats the padding.
+    assert!(reason(&run, "mtu-holds").contains("full packets come back from nameserver"), "{run}");
+}
+
+#[test]
+fn a_window_smaller_than_a_packet_is_no_hole() {
+    let place = Place::start();
+    let _narrow = Server::with_window(&place, "10.99.0.2:443", 1, |_stream, _| {
+        thread::sleep(Duration::from_secs(6));
+    });
+    let run = launch(&place, NONE, &TARGET).run();
+    assert!(run.code == 0 || run.code == 5, "{run}");
+    assert!(run.codes("fail").is_empty(), "{run}");
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
+
 use super::place::Place;
 
 /// How often a server looks whether its test is over.
@@ -31,9 +33,24 @@ impl Server {
         address: &'static str,
         serve: impl Fn(TcpStream, usize) + Send + Sync + 'static,
     ) -> Server {
-        let listener = place.far.run(move || {
+        Server::with_window(place, address, 1 << 20, serve)
+    }
+
+    /// The same with room for so many bytes, or as few as the kernel allows.
+    pub fn with_window(
+        place: &Place,
+        address: &'static str,
+        window: usize,
+        serve: impl Fn(TcpStream, usize) + Send + Sync + 'static,
+    ) -> Server {
+        let listener: TcpListener = place.far.run(move || {
             let address: SocketAddr = address.parse().expect("an address");
-            let listener = TcpListener::bind(address).expect("listen");
+            let socket =
+                Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+            socket.set_recv_buffer_size(window).expect("a window");
+            socket.bind(&address.into()).expect("bind");
+            socket.listen(8).expect("listen");
+            let listener = TcpListener::from(socket);
             listener.set_nonblocking(true).expect("no blocking");
             listener
         });

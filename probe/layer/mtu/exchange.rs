@@ -156,7 +156,10 @@ impl Watch<'_> {
     }
 
     fn is_stuck(&self, now: &Info) -> bool {
-        self.acked(now) == 0 && now.sacked == 0 && now.resent - self.before.resent >= ENOUGH
+        // Who was told of a smaller path MTU sends again at once, and is not stuck yet.
+        let told = now.path_mtu < self.before.path_mtu;
+        let resent = now.resent.saturating_sub(self.before.resent);
+        self.acked(now) == 0 && now.sacked == 0 && !told && resent >= ENOUGH
     }
 
     fn acked(&self, now: &Info) -> u64 {

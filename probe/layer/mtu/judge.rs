@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::{
-    observe::link,
     outcome::{Ended, Exchange, Path, Seen, Tried},
     peer::Role,
 };
@@ -62,7 +61,8 @@ fn verdict(path: &Path) -> Verdict<'_> {
     let small = path.small.as_ref().and_then(Tried::made);
     let again = path.again.as_ref().and_then(Tried::made);
     match (small, again) {
-        (Some(small), Some(again)) if large.stuck() && again.stuck() && small.taken() => {
+        // What the first one was told, the second one knew.
+        (Some(small), Some(again)) if vanish(large, again) && small.taken() => {
             Verdict::BlackHole { full: again, small }
         }
         (Some(small), Some(again)) if held_back(large, small) && held_back(again, small) => {
@@ -72,6 +72,13 @@ fn verdict(path: &Path) -> Verdict<'_> {
         _ if large.taken() => Verdict::Holds(large),
         _ => Verdict::Untested(&path.large),
     }
+}
+
+/// Full packets vanish every time, and of their size nobody says so.
+fn vanish(first: &Exchange, again: &Exchange) -> bool {
+    // Cut to a smaller size on the way, its last packet is no full one, and may arrive.
+    let cut = first.learned() && first.acked == 0;
+    (first.stuck() || cut) && again.stuck() && !again.learned()
 }
 
 /// The answer came in small packets, at once, and not in full ones.
@@ -125,7 +132,8 @@ fn trouble(seen: &Seen, path: &Path, verdict: &Verdict) -> Option<Finding> {
             (Code::MtuBlackHoleReverse, reason, Some(*full))
         }
         Verdict::Untested(tried) => {
-            let reason = format!("exchange full packets with {}: {}", name(path), untested(tried));
+            let reason =
+                format!("exchange full packets with {}: {}", name(path), untested(path, tried));
             (Code::MtuUntested, reason, tried.made())
         }
     };
@@ -143,7 +151,7 @@ fn trouble(seen: &Seen, path: &Path, verdict: &Verdict) -> Option<Finding> {
     })
 }
 
-fn untested(tried: &Tried) -> String {
+fn untested(path: &Path, tried: &Tried) -> String {
     let exchange = match tried {
         Tried::Made(exchange) => exchange,
         Tried::Failed(failure) => return format!("the connection {}", failure.told()),
@@ -152,10 +160,16 @@ fn untested(tried: &Tried) -> String {
     match &exchange.ended {
         Ended::Closed => format!("it closes the connection when {so_far}"),
         Ended::Broke { errno } => format!("{errno} when {so_far}"),
-        Ended::Answered | Ended::Waited => format!(
-            "{so_far} in {} ms, {} packets sent again, and small packets fare no better",
-            exchange.elapsed_ms, exchange.resent
-        ),
+        Ended::Answered | Ended::Waited => {
+            let small = path.small.as_ref().and_then(Tried::made);
+            let small = if small.is_some_and(Exchange::taken) {
+                "small packets come through, and full ones are lost irregularly"
+            } else {
+                "small packets fare no better"
+            };
+            let (waited, resent) = (exchange.elapsed_ms, exchange.resent);
+            format!("{so_far} in {waited} ms, {resent} packets sent again; {small}")
+        }
     }
 }
 
@@ -176,7 +190,7 @@ fn masked(verdicts: &[(&Path, Verdict)]) -> Option<Finding> {
 
 /// The link's name and MTU, where the path's is smaller.
 fn narrower<'p>(pod: &'p Pod, exchange: &Exchange) -> Option<(&'p str, u32)> {
-    let link = link(pod, exchange)?;
+    let link = exchange.link(pod)?;
     (exchange.path_mtu < link.mtu).then_some((link.name.as_str(), link.mtu))
 }
 
@@ -232,7 +246,7 @@ fn holds(pod: &Pod, seen: &Seen, verdicts: &[(&Path, Verdict)]) -> Option<Findin
     let mut sizes: BTreeMap<(u32, bool), Vec<String>> = BTreeMap::new();
     for (path, exchange) in &held {
         let whole = exchange.packet.max(exchange.path_mtu);
-        let most = link(pod, exchange).map_or(whole, |link| link.mtu.min(whole));
+        let most = exchange.link(pod).map_or(whole, |link| link.mtu.min(whole));
         let size = (exchange.packet, exchange.packet < most);
         sizes.entry(size).or_default().push(name(path));
     }

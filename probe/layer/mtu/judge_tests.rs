@@ -108,6 +108,14 @@ fn a_gap_that_was_acknowledged_or_a_smaller_mtu_is_no_black_hole() {
 }
 
 #[test]
+fn behind_a_narrow_path_that_is_known_may_be_a_black_hole() {
+    let told = Exchange { path_mtu: 1400, packet: 1400, sacked: 1, ..stuck() };
+    let again = Exchange { path_mtu_before: 1400, sacked: 0, ..told.clone() };
+    let reason = only(vec![path(&[told, small(fine()), again])], Code::MtuBlackHole);
+    assert!(reason.contains("packets of 1400 bytes get no acknowledgement"), "{reason}");
+}
+
+#[test]
 fn a_slow_acknowledgement_is_no_black_hole() {
     let slow = Exchange { resent: 0, ..stuck() };
     only(vec![path(&[slow.clone(), small(fine()), slow])], Code::MtuUntested);

@@ -94,7 +94,7 @@ impl Look<'_> {
     /// Asks where the path is narrower than the link, if it is.
     async fn too_big(&self, peer: &Peer, path: &Path) -> Option<Offender> {
         let exchange = path.last()?;
-        let link = link_mtu(self.pod, exchange)?;
+        let link = exchange.link(self.pod)?.mtu;
         if exchange.path_mtu >= link {
             return None;
         }
@@ -105,7 +105,7 @@ impl Look<'_> {
     /// How far such packets come, where they do not arrive.
     async fn ladder(&self, peer: &Peer, path: &Path) -> Option<Ladder> {
         let exchange = path.again.as_ref()?.made().filter(|exchange| exchange.stuck())?;
-        let datagram = datagram(peer, link_mtu(self.pod, exchange)?)?;
+        let datagram = datagram(peer, exchange.link(self.pod)?.mtu)?;
         let play = self.egress.play(peer.to, Transport::Udp);
         Some(climb(peer.to, Transport::Udp, play, &datagram).await)
     }
@@ -119,16 +119,4 @@ fn datagram(peer: &Peer, link: u32) -> Option<Vec<u8>> {
     };
     let length = usize::try_from(link.saturating_sub(headers)).ok()?;
     if peer.speaks == Speaks::Dns { peer.datagram(length).ok() } else { None }
-}
-
-/// The MTU of the link that the exchange went over.
-pub(super) fn link_mtu(pod: &Pod, exchange: &Exchange) -> Option<u32> {
-    link(pod, exchange).map(|link| link.mtu)
-}
-
-/// The link that the exchange went over: the one that has its address.
-pub(super) fn link<'p>(pod: &'p Pod, exchange: &Exchange) -> Option<&'p crate::pod::Link> {
-    let mut addresses = pod.addresses.list().iter();
-    let index = addresses.find(|address| address.ip == exchange.from)?.link_index;
-    pod.links.list().iter().find(|link| link.index == index)
 }

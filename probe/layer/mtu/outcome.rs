@@ -5,7 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::peer::{Role, Speaks};
-use crate::layer::{attempt::Failure, ladder::Ladder, redirect::Offender};
+use crate::{
+    layer::{attempt::Failure, ladder::Ladder, redirect::Offender},
+    pod::{Link, Pod},
+};
 
 /// Packets sent again that make a stall, where nothing at all was acknowledged: a tail loss probe
 /// and a timeout, of 0.2 s.
@@ -68,11 +71,11 @@ impl Exchange {
         self.acked >= self.sent
     }
 
-    /// Nothing was acknowledged, although it was sent again, and nobody said "too big".
+    /// Nothing was acknowledged, although it was sent again.
     #[must_use]
     pub fn stuck(&self) -> bool {
-        let told = self.path_mtu < self.path_mtu_before;
-        self.acked == 0 && self.sacked == 0 && self.resent >= RESENT && !told
+        let nothing = self.acked == 0 && self.sacked == 0;
+        nothing && self.resent >= RESENT && self.ended == Ended::Waited
     }
 
     /// The other side had everything, and its answer did not come.
@@ -81,7 +84,15 @@ impl Exchange {
         self.taken() && self.ended == Ended::Waited
     }
 
-    /// A smaller path MTU was learned while it went on.
+    /// The link that it went over: the one that has its address.
+    #[must_use]
+    pub fn link<'p>(&self, pod: &'p Pod) -> Option<&'p Link> {
+        let mut addresses = pod.addresses.list().iter();
+        let index = addresses.find(|address| address.ip == self.from)?.link_index;
+        pod.links.list().iter().find(|link| link.index == index)
+    }
+
+    /// A smaller path MTU was learned while it went on: somebody said "too big".
     #[must_use]
     pub fn learned(&self) -> bool {
         self.path_mtu < self.path_mtu_before
