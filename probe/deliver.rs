@@ -15,7 +15,7 @@ use crate::{
     finding::{Code, Layer},
     judge,
     layer::{
-        dns,
+        dns, mtu,
         redirect::{Flow, Promise, flows},
         route, service,
     },
@@ -227,7 +227,7 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
             },
         ));
     }
-    if plan.layers.iter().any(|layer| Layer::BY_DEFAULT.contains(layer)) {
+    if plan.asks(Layer::Redirect) {
         lines.extend(flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned));
     }
     print(&lines);
@@ -236,6 +236,9 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
     }
     if plan.asks(Layer::Service) {
         print(&service::planned(plan, &environment));
+    }
+    if plan.asks(Layer::Mtu) {
+        print(&mtu::planned(plan, &pod));
     }
     ExitCode::SUCCESS
 }

@@ -100,6 +100,11 @@ impl Default for ApiPlan {
             token: mounted.join("token"),
         }
     }
+/// What the mtu layer looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MtuPlan {
+    /// Whom to exchange full packets with, besides nameservers and the API server.
+    pub targets: Vec<SocketAddr>,
 }
 
 /// What was asked for; everything that judging needs besides what was seen.
@@ -136,6 +141,8 @@ pub struct Plan {
     /// What the service layer looks at, if it does.
     #[serde(default)]
     pub api: ApiPlan,
+    /// What the mtu layer looks at, if it does.
+    pub mtu: MtuPlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Whether to listen on the capture ports.
@@ -171,6 +178,7 @@ impl Plan {
             layers: Layer::BY_DEFAULT.to_vec(),
             dns: DnsPlan::default(),
             api: ApiPlan::default(),
+            mtu: MtuPlan::default(),
             require: Vec::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,

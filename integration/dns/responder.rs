@@ -227,7 +227,12 @@ impl Drop for Dnsmasq {
 impl Dnsmasq {
     /// A cluster's zone on both of the node's addresses.
     pub fn on(node: &Node) -> Dnsmasq {
-        let child = node.run(|| {
+        Dnsmasq::at(node, ["10.77.0.1", "fd77::1"])
+    }
+
+    /// The same on others.
+    pub fn at(node: &Node, addresses: [&'static str; 2]) -> Dnsmasq {
+        let child = node.run(move || {
             Command::new("dnsmasq")
                 .args([
                     "--keep-in-foreground",
@@ -236,7 +241,7 @@ impl Dnsmasq {
                     "--user=root",
                 ])
                 .args(["--no-resolv", "--no-hosts", "--bind-interfaces", "--port=53"])
-                .args(["--listen-address=10.77.0.1", "--listen-address=fd77::1"])
+                .args(addresses.map(|address| format!("--listen-address={address}")))
                 .args(["--local=/cluster.local/", "--address=/example.com/192.0.2.80"])
                 .arg("--host-record=kubernetes.default.svc.cluster.local,10.96.0.1")
                 .arg("--txt-record=dns-version.cluster.local,1.1.0")
@@ -250,7 +255,7 @@ impl Dnsmasq {
         let start = Instant::now();
         let listening = || {
             let sockets = sh_on(node, "ss -Htuln 'sport = :53'");
-            sockets.contains("fd77::1") && sockets.contains("10.77.0.1")
+            addresses.iter().all(|address| sockets.contains(address))
         };
         while !listening() {
             assert!(start.elapsed() < Duration::from_secs(5), "dnsmasq does not listen");

@@ -69,8 +69,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node not yet joined to a pod.
-    pub(super) fn start() -> Node {
+    /// A namespace of its own, not yet joined to anybody.
+    pub fn start() -> Node {
         let (orders, inbox) = channel::<Order>();
         let (tell, told) = channel();
         thread::spawn(move || {
@@ -93,7 +93,7 @@ impl Node {
     }
 
     /// The thread whose namespace it is.
-    pub(super) fn thread(&self) -> Pid {
+    pub fn thread(&self) -> Pid {
         self.thread
     }
 

@@ -2,6 +2,7 @@
 
 mod dns;
 mod file;
+mod mtu;
 mod promise;
 mod rule_values;
 mod rules;
@@ -95,6 +96,7 @@ pub struct LookArgs {
 
     #[command(flatten)]
     service: service::ServiceArgs,
+    mtu: mtu::MtuArgs,
 
     /// A YAML file with flags by their long names; flags and environment go before it.
     #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
@@ -304,6 +306,7 @@ impl LookArgs {
             layers,
             dns: self.dns.into_plan(),
             api: self.service.into_plan(),
+            mtu: self.mtu.into_plan(),
             require: self.require.0,
             mode: self.mode,
             redirect_exit_code: self.redirect_exit_code,

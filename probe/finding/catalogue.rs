@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Code, Layer, Severity, diagnosis, dns, link, redirect, route, service};
+use super::{Code, Layer, Severity, diagnosis, dns, link, mtu, redirect, route, service};
 
 /// What is true of a code in every pod.
 #[derive(Clone, Copy, Debug)]
@@ -179,6 +179,13 @@ impl Code {
             Code::ServiceMasked => service::SERVICE_MASKED,
             Code::ServiceUnverified => service::SERVICE_UNVERIFIED,
             Code::ServiceHolds => service::SERVICE_HOLDS,
+            Code::MtuBlackHole => mtu::MTU_BLACK_HOLE,
+            Code::MtuBlackHoleReverse => mtu::MTU_BLACK_HOLE_REVERSE,
+            Code::MtuLowerEverywhere => mtu::MTU_LOWER_EVERYWHERE,
+            Code::MtuMasked => mtu::MTU_MASKED,
+            Code::MtuUntested => mtu::MTU_UNTESTED,
+            Code::MtuLower => mtu::MTU_LOWER,
+            Code::MtuHolds => mtu::MTU_HOLDS,
         }
     }
 }

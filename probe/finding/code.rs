@@ -152,6 +152,11 @@ codes! {
     ServiceUnset = "service-unset",
     ServiceMasked = "service-masked",
     ServiceUnverified = "service-unverified",
+    MtuBlackHole = "mtu-black-hole",
+    MtuBlackHoleReverse = "mtu-black-hole-reverse",
+    MtuLowerEverywhere = "mtu-lower-everywhere",
+    MtuMasked = "mtu-masked",
+    MtuUntested = "mtu-untested",
     ListenerPortTaken = "listener-port-taken",
     ListenerFailed = "listener-failed",
     ProbeFailed = "probe-failed",
@@ -164,6 +169,8 @@ codes! {
     ResolvConfRead = "resolv-conf-read",
     DnsHolds = "dns-holds",
     ServiceHolds = "service-holds",
+    MtuLower = "mtu-lower",
+    MtuHolds = "mtu-holds",
 }
 
 impl fmt::Display for Code {

@@ -6,6 +6,7 @@ pub mod egress;
 pub mod exchange;
 pub mod ladder;
 pub mod link;
+pub mod mtu;
 pub mod redirect;
 pub mod route;
 pub mod service;

@@ -4,10 +4,12 @@ pub mod client;
 pub mod dial;
 pub mod error_queue;
 pub mod http;
+pub mod hello;
 pub mod listen;
 pub mod netlink;
 pub mod nudge;
 pub mod owner;
+pub mod path_mtu;
 pub mod sock_diag;
 #[cfg(feature = "tls")]
 pub mod tls;

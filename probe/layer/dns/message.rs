@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 const EDNS_PAYLOAD: u16 = 1232;
 /// Extended DNS errors (RFC 8914).
 const EDE: u16 = 15;
+/// Bytes that mean nothing (RFC 7830).
+const PADDING: u16 = 12;
 
 /// A name has 255 octets; `kubernetes.default.svc.` stands before a zone.
 const LONGEST_ZONE: usize = 255 - 24;
@@ -128,13 +130,35 @@ pub fn is_name(text: &str) -> bool {
 /// # Errors
 /// One clause: the name cannot be asked for.
 pub fn encode(question: &Question, edns: bool) -> Result<(u16, Vec<u8>), String> {
+    encode_with(question, edns.then(edns_header))
+}
+
+/// The same with EDNS, padded to exactly this many bytes, or as few as it takes.
+///
+/// # Errors
+/// One clause: the name cannot be asked for.
+pub fn padded(question: &Question, length: usize) -> Result<Vec<u8>, String> {
+    let with = |padding: usize| {
+        let mut edns = edns_header();
+        edns.options_mut().insert(EdnsOption::Unknown(PADDING, vec![0; padding]));
+        encode_with(question, Some(edns)).map(|(_, bytes)| bytes)
+    };
+    let bare = with(0)?;
+    with(length.min(u16::MAX.into()).saturating_sub(bare.len()))
+}
+
+fn edns_header() -> Edns {
+    let mut edns = Edns::new();
+    edns.set_max_payload(EDNS_PAYLOAD).set_version(0);
+    edns
+}
+
+fn encode_with(question: &Question, edns: Option<Edns>) -> Result<(u16, Vec<u8>), String> {
     let name = Name::from_ascii(&question.name).map_err(|error| error.to_string())?;
     let mut message = Message::query();
     message.metadata.recursion_desired = true;
     message.add_query(Query::query(name, question.record.kind()));
-    if edns {
-        let mut edns = Edns::new();
-        edns.set_max_payload(EDNS_PAYLOAD).set_version(0);
+    if let Some(edns) = edns {
         message.set_edns(edns);
     }
     let id = message.metadata.id;
@@ -233,6 +257,17 @@ mod tests {
     fn a_name_that_cannot_be_asked_for_is_a_sentence() {
         let long = Question { name: "a".repeat(64) + ".", record: Record::A };
         assert!(encode(&long, false).is_err());
+    }
+
+    #[test]
+    fn a_padded_query_is_as_long_as_it_was_asked_for() {
+        for length in [600, 4342, 65535] {
+            let bytes = padded(&question(), length).expect("a query");
+            assert_eq!(bytes.len(), length);
+            let read = Message::from_vec(&bytes).expect("a message");
+            assert!(read.edns.is_some_and(|edns| edns.option(EdnsCode::from(PADDING)).is_some()));
+        }
+        assert!(padded(&question(), 0).expect("a query").len() < 100);
     }
 
     #[test]

@@ -69,6 +69,13 @@ pub fn planned(plan: &Plan) -> String {
     of("UDP") + &of("TCP")
 }
 
+/// Where the nameservers of a file and those that were named listen.
+#[must_use]
+pub fn addresses(plan: &Plan, pod: &Pod, file: &File) -> Vec<SocketAddr> {
+    let servers = servers(file, &plan.dns.nameservers);
+    servers.iter().map(|(server, _)| socket_address(server, pod)).collect()
+}
+
 /// The servers that anybody would ask, and whether they stand in the file.
 fn servers(file: &File, named: &[IpAddr]) -> Vec<(Server, bool)> {
     let read = Reader::ALL.into_iter().flat_map(|reader| file.read(reader).servers);
@@ -221,4 +228,21 @@ impl Asker<'_> {
         };
         Asked { purpose, transport, question, outcome, lost, elapsed_ms }
     }
+}
+
+fn socket_address(server: &Server, pod: &Pod) -> SocketAddr {
+    match server.address {
+        IpAddr::V4(_) => SocketAddr::new(server.address, PORT),
+        IpAddr::V6(address) => {
+            let index = server.scope.as_ref().and_then(|name| interface(name, pod));
+            SocketAddrV6::new(address, PORT, 0, index.unwrap_or(0)).into()
+        }
+    }
+}
+
+/// The interface by its name, or the number that the scope is.
+fn interface(name: &str, pod: &Pod) -> Option<u32> {
+    let links = pod.links.list().iter();
+    let by_name = links.filter(|link| link.name == name).map(|link| link.index).next();
+    by_name.or_else(|| name.parse().ok())
 }

@@ -1,0 +1,59 @@
+//! Packets that are too large for the way: real routers with a narrow link, with and without their
+//! ICMP messages, and servers behind them.
+
+/// Which peers are asked, when, and as whom.
+mod asked_for;
+/// Packets that vanish, by their size.
+mod hole;
+/// What looks like a hole and is none.
+mod intact;
+/// The pod's node and what lies behind it.
+mod place;
+/// Servers that speak TLS, or do as if.
+mod server;
+
+use crate::world::{Launch, Output, Who};
+use place::Place;
+
+/// Nameservers beyond the node, in both families.
+const BOTH: &str = "search svc.cluster.local\nnameserver 10.99.0.2\nnameserver fd99::2\n";
+/// The one of IPv4.
+const V4: &str = "search svc.cluster.local\nnameserver 10.99.0.2\n";
+/// No nameserver outside of the pod.
+const NONE: &str = "nameserver 127.0.0.53\n";
+
+/// podprobe's mtu layer, with this resolv.conf, as an application in no mesh.
+fn launch<'p>(place: &'p Place, resolv_conf: &str, more: &[&str]) -> Launch<'p> {
+    let path = place.pod.file("resolv.conf");
+    std::fs::write(&path, resolv_conf).expect("write resolv.conf");
+    let path = path.display().to_string();
+    let mut arguments = vec!["check", "mtu", "--mesh", "none", "--output", "json"];
+    arguments.extend(["--resolv-conf", &path]);
+    arguments.extend(more);
+    place.pod.launch(Who::App, &arguments)
+}
+
+/// The findings of one code: their reasons.
+fn reasons(run: &Output, code: &str) -> Vec<String> {
+    let report = run.report();
+    let findings = report["findings"].as_array().expect("findings").iter();
+    findings.filter(|f| f["code"] == code).map(|f| f["reason"].to_string()).collect()
+}
+
+/// The only reason of this code.
+#[track_caller]
+fn reason(run: &Output, code: &str) -> String {
+    let reasons = reasons(run, code);
+    assert_eq!(reasons.len(), 1, "{code}: {reasons:?}\n{run}");
+    reasons[0].clone()
+}
+
+/// The run says this and nothing else, and ends as it must.
+#[track_caller]
+fn says(run: Output, codes: &[&str]) -> Output {
+    let exit = if run.codes("fail").is_empty() { 0 } else { 70 };
+    let run = run.expect(exit);
+    let all = ["fail", "unknown", "warn", "ok"].map(|severity| run.codes(severity)).concat();
+    assert_eq!(all, codes, "{run}");
+    run
+}

@@ -1,0 +1,114 @@
+//! Whom full packets are exchanged with, and what is said to them: only what they take from anybody.
+
+use std::{collections::BTreeSet, net::SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    layer::dns::{self, Question, Record},
+    net::hello,
+    plan::Plan,
+    pod::Pod,
+};
+
+/// Where DNS is served; whatever else was named is taken to speak TLS.
+const DNS: u16 = 53;
+/// The largest DNS message over TCP, behind its length of two octets (RFC 7766).
+const LARGEST_DNS: usize = 2 + u16::MAX as usize;
+
+/// What a peer is to the pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A nameserver.
+    Nameserver,
+    /// The API server's service.
+    ApiServer,
+    /// Named by `--mtu-target`.
+    Target,
+}
+
+/// What a peer understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speaks {
+    /// DNS over TCP: a query padded by an EDNS option (RFC 7830).
+    Dns,
+    /// TLS: a `ClientHello` padded by an extension (RFC 7685).
+    Tls,
+}
+
+/// Somebody to exchange full packets with.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) to: SocketAddr,
+    pub(super) role: Role,
+    pub(super) speaks: Speaks,
+    /// What a nameserver is asked.
+    question: Question,
+}
+
+/// Everybody, each once; not who is in the pod itself, for no packet goes out to him.
+pub(super) fn peers(plan: &Plan, pod: &Pod) -> Vec<Peer> {
+    let file = dns::File::look(&plan.dns.resolv_conf);
+    let question = match dns::zone(&plan.dns, &file) {
+        Some(zone) => {
+            Question { name: format!("kubernetes.default.svc.{zone}."), record: Record::A }
+        }
+        None => Question { name: ".".to_owned(), record: Record::Ns },
+    };
+    let nameservers = dns::addresses(plan, pod, &file).into_iter();
+    let by_port = |to: &SocketAddr| if to.port() == DNS { Speaks::Dns } else { Speaks::Tls };
+    let mut known = BTreeSet::new();
+    nameservers
+        .map(|to| (to, Role::Nameserver, Speaks::Dns))
+        .chain(plan.service.map(|to| (to, Role::ApiServer, Speaks::Tls)))
+        .chain(plan.mtu.targets.iter().map(|to| (*to, Role::Target, by_port(to))))
+        .filter(|(to, ..)| !to.ip().is_loopback() && !pod.has_address(to.ip()))
+        .filter(|(to, ..)| known.insert(*to))
+        .map(|(to, role, speaks)| Peer { to, role, speaks, question: question.clone() })
+        .collect()
+}
+
+impl Peer {
+    /// The largest message that it takes.
+    pub(super) fn most(&self) -> usize {
+        match self.speaks {
+            Speaks::Dns => LARGEST_DNS,
+            Speaks::Tls => hello::LARGEST,
+        }
+    }
+
+    /// A message of this many bytes over a stream.
+    ///
+    /// # Errors
+    /// One clause: the name cannot be asked for.
+    pub(super) fn message(&self, length: usize) -> Result<Vec<u8>, String> {
+        match self.speaks {
+            Speaks::Tls => Ok(hello::client_hello(length)),
+            Speaks::Dns => {
+                let query = self.datagram(length.saturating_sub(2))?;
+                let length = u16::try_from(query.len()).unwrap_or(u16::MAX).to_be_bytes();
+                Ok([&length[..], &query].concat())
+            }
+        }
+    }
+
+    /// A DNS query of this many bytes.
+    ///
+    /// # Errors
+    /// One clause: the name cannot be asked for.
+    pub(super) fn datagram(&self, length: usize) -> Result<Vec<u8>, String> {
+        dns::padded(&self.question, length)
+    }
+
+    /// Whether this is its whole answer; `silent`: nothing more came for a while.
+    pub(super) fn is_whole(&self, answer: &[u8], silent: bool) -> bool {
+        match self.speaks {
+            Speaks::Tls => hello::is_whole(answer, silent),
+            Speaks::Dns => answer
+                .split_first_chunk::<2>()
+                .is_some_and(|(size, body)| body.len() >= u16::from_be_bytes(*size).into()),
+        }
+    }
+}
