@@ -59,11 +59,15 @@ fn name(name: &str, outcome: Outcome) -> Asked {
 }
 
 fn server(address: &str, asked: Vec<Asked>) -> Nameserver {
-    Nameserver { address: ip(address), configured: true, asked }
+    Nameserver { address: ip(address), configured: true, asked, ladders: vec![], burst: None }
+}
+
+fn seen(file: File, nameservers: Vec<Nameserver>) -> Seen {
+    Seen { file, variables: Variables::default(), hosts: None, nameservers }
 }
 
 fn of(plan: &Plan, file: &str, nameservers: Vec<Nameserver>) -> Vec<Finding> {
-    judge(plan, &pod(), &Seen { file: File::Text(file.into()), nameservers })
+    judge(plan, &pod(), &seen(File::Text(file.into()), nameservers))
 }
 
 /// The codes that are no `ok`.
@@ -277,7 +281,7 @@ fn the_file_is_judged_without_a_server() {
     let scoped = |name: &str| format!("{rest}nameserver fe80::1%{name}\n");
     assert_eq!(of(&scoped("eth0")), []);
     assert_eq!(of(&scoped("eth7")), [Code::ResolvConfScope]);
-    let unreadable = Seen { file: File::Unreadable("EACCES".into()), nameservers: vec![] };
+    let unreadable = seen(File::Unreadable("EACCES".into()), vec![]);
     let found = judge(&plan(), &pod(), &unreadable);
     assert_eq!(found[0].reason, "read /etc/resolv.conf: EACCES");
 }

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 const EDNS_PAYLOAD: u16 = 1232;
 /// Extended DNS errors (RFC 8914).
 const EDE: u16 = 15;
+/// Padding (RFC 7830).
+const PADDING: u16 = 12;
 
 /// A name has 255 octets; `kubernetes.default.svc.` stands before a zone.
 const LONGEST_ZONE: usize = 255 - 24;
@@ -128,17 +130,45 @@ pub fn is_name(text: &str) -> bool {
 /// # Errors
 /// One clause: the name cannot be asked for.
 pub fn encode(question: &Question, edns: bool) -> Result<(u16, Vec<u8>), String> {
+    let mut message = query(question)?;
+    if edns {
+        message.set_edns(extension());
+    }
+    let id = message.metadata.id;
+    message.to_vec().map(|bytes| (id, bytes)).map_err(|error| error.to_string())
+}
+
+/// The same query made this long by padding (RFC 7830), for paths that lose long packets; a query
+/// that is longer without any stays as it is.
+///
+/// # Errors
+/// One clause: the name cannot be asked for.
+pub fn encode_padded(question: &Question, size: u16) -> Result<(u16, Vec<u8>), String> {
+    let mut message = query(question)?;
+    let padded = |length: usize| {
+        let mut edns = extension();
+        edns.options_mut().insert(EdnsOption::Unknown(PADDING, vec![0; length]));
+        edns
+    };
+    message.set_edns(padded(0));
+    let bare = message.to_vec().map_err(|error| error.to_string())?.len();
+    message.set_edns(padded(usize::from(size).saturating_sub(bare)));
+    let id = message.metadata.id;
+    message.to_vec().map(|bytes| (id, bytes)).map_err(|error| error.to_string())
+}
+
+fn query(question: &Question) -> Result<Message, String> {
     let name = Name::from_ascii(&question.name).map_err(|error| error.to_string())?;
     let mut message = Message::query();
     message.metadata.recursion_desired = true;
     message.add_query(Query::query(name, question.record.kind()));
-    if edns {
-        let mut edns = Edns::new();
-        edns.set_max_payload(EDNS_PAYLOAD).set_version(0);
-        message.set_edns(edns);
-    }
-    let id = message.metadata.id;
-    message.to_vec().map(|bytes| (id, bytes)).map_err(|error| error.to_string())
+    Ok(message)
+}
+
+fn extension() -> Edns {
+    let mut edns = Edns::new();
+    edns.set_max_payload(EDNS_PAYLOAD).set_version(0);
+    edns
 }
 
 /// Reads what came back.
@@ -227,6 +257,21 @@ mod tests {
         let (id, bytes) = encode(&question(), true).expect("a query");
         let found = decode(&bytes, id, &question());
         assert_eq!(found, Decoded::Other("a DNS message that is no response"));
+    }
+
+    #[test]
+    fn a_padded_query_has_the_size_that_was_asked_for() {
+        for size in [1400, 512, 100] {
+            let (id, bytes) = encode_padded(&question(), size).expect("a query");
+            assert_eq!(bytes.len(), usize::from(size));
+            let message = Message::from_vec(&bytes).expect("a DNS message");
+            assert_eq!(message.metadata.id, id);
+            assert_eq!(message.queries.len(), 1);
+            let padding = message.edns.as_ref().and_then(|edns| edns.option(EdnsCode::from(12)));
+            assert!(padding.is_some(), "{message}");
+        }
+        let short = encode_padded(&question(), 0).expect("a query").1;
+        assert!(short.len() > 40 && short.len() < 100, "{}", short.len());
     }
 
     #[test]

@@ -1,0 +1,135 @@
+//! A name's way through the search list as each resolver goes it, with the answers that were seen:
+//! pure.
+
+use std::net::IpAddr;
+
+use super::{
+    expansion::{TYPES, expand},
+    message::Reply,
+    outcome::{Asked, Nameserver, Outcome, Purpose},
+};
+use crate::pod::resolv_conf::{Reader, Reading};
+
+/// What came of one absolute name, all its records together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Addresses; none where the answer was cut off.
+    Found(Vec<IpAddr>),
+    /// NXDOMAIN.
+    Missing,
+    /// The name exists, without an address.
+    Empty,
+    /// SERVFAIL.
+    Servfail,
+    /// Another response code, or no answer.
+    Failed(String),
+}
+
+impl Step {
+    fn word(&self) -> String {
+        match self {
+            Step::Found(addresses) if addresses.is_empty() => "truncated".to_owned(),
+            Step::Found(addresses) => {
+                let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                all.join(" ")
+            }
+            Step::Missing => "NXDOMAIN".to_owned(),
+            Step::Empty => "no address".to_owned(),
+            Step::Servfail => "SERVFAIL".to_owned(),
+            Step::Failed(what) => what.clone(),
+        }
+    }
+}
+
+/// One resolver's walk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Walk {
+    /// Who goes.
+    pub(super) reader: Reader,
+    /// The names asked for, with what came of each.
+    pub(super) steps: Vec<(String, Step)>,
+    /// A name that the resolver would ask for next was not asked for: the end is not known.
+    pub(super) cut: bool,
+}
+
+impl Walk {
+    /// The queries that it costs.
+    pub(super) fn queries(&self) -> usize {
+        self.steps.len() * TYPES
+    }
+
+    /// The name that has an address, and its addresses.
+    pub(super) fn found(&self) -> Option<(&str, &[IpAddr])> {
+        match self.steps.last() {
+            Some((name, Step::Found(addresses))) => Some((name, addresses)),
+            _ => None,
+        }
+    }
+
+    /// `a.b.corp.example. NXDOMAIN, a.b. 10.0.0.1`.
+    pub(super) fn told(&self) -> String {
+        let steps = self.steps.iter().map(|(name, step)| format!("{name} {}", step.word()));
+        steps.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How the resolver walks, given what the server answered.
+pub(super) fn walk(reader: Reader, reading: &Reading, name: &str, server: &Nameserver) -> Walk {
+    let list = expand(reader, reading, name);
+    let as_is = format!("{}.", name.trim_end_matches('.'));
+    let mut walk = Walk { reader, steps: Vec::new(), cut: false };
+    let mut only_as_is = false;
+    for full in list {
+        if only_as_is && full != as_is {
+            continue;
+        }
+        let Some(step) = step(server, name, &full) else {
+            walk.cut = true;
+            return walk;
+        };
+        let goes_on = match (reader, &step) {
+            (_, Step::Found(_)) => false,
+            // musl `src/network/lookup_name.c`: NXDOMAIN alone leads to the next domain.
+            (Reader::Musl, step) => *step == Step::Missing,
+            // glibc `resolv/res_query.c`: anything else ends the list, but not the name as it is.
+            (Reader::Glibc, Step::Failed(_)) => {
+                only_as_is = true;
+                true
+            }
+            (Reader::Glibc | Reader::Rust, _) => true,
+        };
+        walk.steps.push((full, step));
+        if !goes_on {
+            break;
+        }
+    }
+    walk
+}
+
+fn step(server: &Nameserver, name: &str, full: &str) -> Option<Step> {
+    let of_name = |asked: &&Asked| {
+        matches!(&asked.purpose, Purpose::Name(of) if of == name) && asked.question.name == full
+    };
+    let asked: Vec<&Asked> = server.asked.iter().filter(of_name).collect();
+    let replies: Vec<&Reply> = asked.iter().filter_map(|asked| asked.reply()).collect();
+    let addresses: Vec<IpAddr> = replies.iter().flat_map(|r| r.addresses.clone()).collect();
+    if !addresses.is_empty() || replies.iter().any(|reply| reply.truncated) {
+        return Some(Step::Found(addresses));
+    }
+    let has = |rcode: u16| replies.iter().any(|reply| reply.rcode == rcode);
+    let other = replies.iter().find(|reply| ![0, 2, 3].contains(&reply.rcode));
+    let unanswered = asked.iter().find(|asked| asked.reply().is_none());
+    match (unanswered, other) {
+        (Some(asked), _) => match &asked.outcome {
+            Outcome::Unasked | Outcome::Masked { .. } => None,
+            // The search list holds what makes no name: no resolver sends it.
+            Outcome::Failed { operation, .. } if operation == "encode" => Some(Step::Missing),
+            _ => Some(Step::Failed("no answer".to_owned())),
+        },
+        (None, _) if asked.is_empty() => None,
+        (None, _) if has(2) => Some(Step::Servfail),
+        (None, Some(reply)) => Some(Step::Failed(reply.rcode_name())),
+        (None, None) if has(3) => Some(Step::Missing),
+        (None, None) => Some(Step::Empty),
+    }
+}
