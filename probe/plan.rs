@@ -209,6 +209,13 @@ impl Plan {
         }
     }
 
+    /// Addresses named on the command line that packets will be sent to, whose routes are worth a
+    /// look before.
+    pub fn destinations(&self) -> impl Iterator<Item = IpAddr> {
+        let nameservers = self.dns.nameservers.iter().filter(|_| self.asks(Layer::Dns));
+        nameservers.copied()
+    }
+
     /// Whether a layer was asked for.
     #[must_use]
     pub fn asks(&self, layer: Layer) -> bool {

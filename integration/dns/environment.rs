@@ -43,6 +43,14 @@ fn a_name_is_searched_with_the_environment_as_glibc_does() {
 }
 
 #[test]
+fn what_finds_the_same_names_is_told_and_no_warning() {
+    let (pod, _server) = served();
+    let run = fine(with(&pod, &[("RES_OPTIONS", "single-request-reopen timeout:2")], &[]));
+    let said = reason(&run, "resolver-environment-set");
+    assert!(said.contains("has timeout 2 instead of 5, goes by single-request-reopen"), "{said}");
+}
+
+#[test]
 fn no_attempts_at_all_block() {
     let (pod, _server) = served();
     let run = with(&pod, &[("RES_OPTIONS", "attempts:0")], &[]).expect(40);
@@ -56,6 +64,7 @@ fn what_changes_nothing_is_fine() {
         [("RES_OPTIONS", "ndots:5"), ("OTHER", "x")],
         [("RES_OPTIONS", ""), ("OTHER", "x")],
         [("RES_OPTIONS", "no-reload timeout:5"), ("OTHER", "x")],
+        [("RES_OPTIONS", "single-request-reopen timeout:2"), ("OTHER", "x")],
         [("LOCALDOMAIN", "a.svc.cluster.local svc.cluster.local\tcluster.local"), ("OTHER", "x")],
     ] {
         fine(with(&pod, &variables, &[]));

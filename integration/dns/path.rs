@@ -173,6 +173,16 @@ fn a_dead_server_beside_a_good_one_is_a_warning() {
 }
 
 #[test]
+fn an_answer_that_comes_too_late_is_told() {
+    let pod = pod();
+    let late = Stand { late: Duration::from_millis(1050), ..NODE };
+    let _server = Responder::on(&pod.node, late, |query, _| bytes(&cluster(query)));
+    let run1 = found(run(&pod, &CLUSTER.replace("ndots:5", "ndots:5 timeout:1"), &[]), "dns-slow");
+    assert!(reason(&run1, "dns-slow").contains("resolvers wait 1000 ms"), "{run1}");
+    fine(run(&pod, CLUSTER, &[]));
+}
+
+#[test]
 fn a_lost_query_is_counted() {
     let pod = pod();
     let seen = AtomicUsize::new(0);

@@ -254,6 +254,14 @@ pub(super) const DNS_LOSSY: Meaning = row(
     "look at nf_conntrack_count and the insert_failed counter on the node, and at CoreDNS's load; NodeLocal DNSCache avoids both",
     "Each lost query stalls glibc and musl for the time of options timeout, five seconds by default.",
 );
+pub(super) const DNS_SLOW: Meaning = row(
+    Warn,
+    Dns,
+    "an answer comes later than resolvers wait for it",
+    "The server or its upstream is overloaded, or options timeout is shorter than the way takes.",
+    "look at the server's load and its upstream; or allow more time by options timeout",
+    "Resolvers ask again, and may get the late answer or none: lookups are slow now and then, or fail.",
+);
 pub(super) const DNS_AAAA_DROPPED: Meaning = row(
     Warn,
     Dns,
@@ -381,6 +389,14 @@ pub(super) const RESOLV_CONF_READ: Meaning = row(
     "",
     "nothing to do",
     "Options that only some resolvers know are told apart in the evidence.",
+);
+pub(super) const RESOLVER_ENVIRONMENT_SET: Meaning = row(
+    Ok,
+    Dns,
+    "RES_OPTIONS or LOCALDOMAIN are set, and no name is looked for elsewhere",
+    "",
+    "nothing to do",
+    "Tries, times and kinds of packets may change, for glibc alone.",
 );
 pub(super) const HOSTS_PINNED: Meaning = row(
     Ok,

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     finding::{Code, Finding, Layer, Severity},
     plan::Plan,
-    pod::{Family, Pod, Transport},
+    pod::{Family, Pod, Transport, resolv_conf::Reader},
 };
 
 /// Judges the layer.
@@ -29,7 +29,8 @@ pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
     }
     findings.extend(judge_names::judge(plan, seen));
     for server in &seen.nameservers {
-        findings.extend(judge_loss::judge(server).map(|f| f.of(Some(Family::of(server.address)))));
+        let losses = judge_loss::judge(server, seen.reading(Reader::Glibc).timeout).into_iter();
+        findings.extend(losses.map(|finding| finding.of(Some(Family::of(server.address)))));
         findings.extend(names::oddities(server));
         findings.extend(truncated(server));
     }

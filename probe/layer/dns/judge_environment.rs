@@ -35,6 +35,13 @@ pub(super) fn judge(plan: &Plan, seen: &Seen) -> Vec<Finding> {
         does.push(format!("asks {after} queries for {name} in vain instead of {before}"));
     }
     let subject = named(variables).join(" and ");
+    // More tries, and other packets: they find the same names.
+    let same_names = file.search == glibc.search && file.ndots == glibc.ndots;
+    let code = if same_names && unknown.is_empty() {
+        Code::ResolverEnvironmentSet
+    } else {
+        Code::ResolverEnvironment
+    };
     let set = set(variables).join(" and ");
     let ignore = if variables.domain.is_some() && variables.options.is_some() {
         "ignore both"
@@ -42,7 +49,7 @@ pub(super) fn judge(plan: &Plan, seen: &Seen) -> Vec<Finding> {
         "ignore it"
     };
     let reason = format!("read {set}: glibc {}; musl and Rust resolvers {ignore}", does.join(", "));
-    let mut findings = vec![Finding::new(Code::ResolverEnvironment, &subject, reason)];
+    let mut findings = vec![Finding::new(code, &subject, reason)];
     if glibc.attempts == 0 && file.attempts != 0 {
         let reason = format!("read {set}: attempts:0: glibc sends nothing");
         findings.push(Finding::new(Code::ResolvConfZeroTimers, subject, reason));

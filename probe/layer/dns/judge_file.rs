@@ -140,7 +140,7 @@ fn plain(path: &str, plan: &DnsPlan, seen: &Seen) -> Finding {
         "nameserver {}; search {}; ndots {}; looking up {name} in vain costs {} queries",
         servers.join(", "),
         if reading.search.is_empty() { "nothing".to_owned() } else { reading.search.join(" ") },
-        reading.ndots,
+        clamped(reading.ndots, file.read(Reader::Rust).ndots),
         queries(costs)
     );
     let costs: Vec<_> = plan
@@ -164,6 +164,15 @@ fn plain(path: &str, plan: &DnsPlan, seen: &Seen) -> Finding {
         finding = finding.with("searchAfterwards", text);
     }
     finding
+}
+
+/// The C libraries' number, and where the file has more, what they make of that.
+fn clamped(libc: u32, written: u32) -> String {
+    if written > libc {
+        format!("{libc} (not {written}, for C libraries)")
+    } else {
+        libc.to_string()
+    }
 }
 
 /// One number, or each resolver's.

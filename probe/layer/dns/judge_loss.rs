@@ -1,6 +1,9 @@
-//! Judging lost queries: now and then, or one of two that race.
+//! Judging answers that are lost now and then, lost in a race of two, or later than resolvers wait.
 
-use super::{burst::Burst, outcome::Nameserver};
+use super::{
+    burst::Burst,
+    outcome::{Asked, Nameserver},
+};
 use crate::{
     finding::{Code, Finding},
     pod::Transport,
@@ -10,9 +13,31 @@ use crate::{
 /// has two questions to lose), and two more.
 const BEYOND_CHANCE: u32 = 2;
 
-/// At most one finding: a race explains the losses that it causes.
-pub(super) fn judge(server: &Nameserver) -> Option<Finding> {
-    server.burst.as_ref().and_then(|burst| race(server, burst)).or_else(|| lossy(server))
+/// At most one finding about loss, for a race explains the losses that it causes; and one about
+/// time. `timeout` is how many seconds resolvers wait.
+pub(super) fn judge(server: &Nameserver, timeout: u32) -> Vec<Finding> {
+    let race = server.burst.as_ref().and_then(|burst| race(server, burst));
+    let lost = race.or_else(|| lossy(server));
+    lost.into_iter().chain(slow(server, timeout)).collect()
+}
+
+/// An answer that came, after a resolver would have given up on it.
+fn slow(server: &Nameserver, timeout: u32) -> Option<Finding> {
+    let waits = u64::from(timeout) * 1000;
+    // After a lost query the time says nothing about the server.
+    let first = |a: &&Asked| a.transport == Transport::Udp && a.reply().is_some() && a.lost == 0;
+    let slowest = server.asked.iter().filter(first).max_by_key(|asked| asked.elapsed_ms)?;
+    if waits == 0 || slowest.elapsed_ms < waits {
+        return None;
+    }
+    let (address, question) = (server.address, &slowest.question);
+    let reason = format!(
+        "ask {address} for {} {}: the answer came after {} ms, and resolvers wait {waits} ms (options timeout)",
+        question.name,
+        question.record.name(),
+        slowest.elapsed_ms
+    );
+    Some(Finding::new(Code::DnsSlow, address.to_string(), reason))
 }
 
 fn race(server: &Nameserver, burst: &Burst) -> Option<Finding> {
@@ -64,7 +89,7 @@ fn lossy(server: &Nameserver) -> Option<Finding> {
 mod tests {
     use super::*;
 
-    fn code(single_lost: u32, half_lost: u32, half_missing: u32) -> Option<Code> {
+    fn code(single_lost: u32, half_lost: u32, half_missing: u32) -> Vec<Code> {
         let burst = Burst {
             single: 10,
             single_lost,
@@ -81,26 +106,26 @@ mod tests {
             ladders: vec![],
             burst: Some(burst),
         };
-        judge(&server).map(|finding| finding.code)
+        judge(&server, 5).into_iter().map(|finding| finding.code).collect()
     }
 
     #[test]
     fn pairs_that_lose_more_than_chance_takes_are_a_race() {
-        assert_eq!(code(0, 10, 0), Some(Code::DnsDelayRace));
-        assert_eq!(code(0, 3, 0), Some(Code::DnsDelayRace));
-        assert_eq!(code(1, 10, 0), Some(Code::DnsDelayRace));
+        assert_eq!(code(0, 10, 0), [Code::DnsDelayRace]);
+        assert_eq!(code(0, 3, 0), [Code::DnsDelayRace]);
+        assert_eq!(code(1, 10, 0), [Code::DnsDelayRace]);
     }
 
     #[test]
     fn chance_takes_from_pairs_twice_what_it_takes_from_one() {
-        assert_eq!(code(2, 4, 0), Some(Code::DnsLossy));
-        assert_eq!(code(0, 1, 0), Some(Code::DnsLossy));
-        assert_eq!(code(3, 0, 0), Some(Code::DnsLossy));
-        assert_eq!(code(0, 0, 0), None);
+        assert_eq!(code(2, 4, 0), [Code::DnsLossy]);
+        assert_eq!(code(0, 1, 0), [Code::DnsLossy]);
+        assert_eq!(code(3, 0, 0), [Code::DnsLossy]);
+        assert_eq!(code(0, 0, 0), []);
     }
 
     #[test]
     fn a_type_that_is_never_answered_races_with_nothing() {
-        assert_eq!(code(0, 0, 10), None);
+        assert_eq!(code(0, 0, 10), []);
     }
 }

@@ -112,7 +112,7 @@ pub(super) fn oddities(server: &Nameserver) -> Vec<Finding> {
 }
 
 /// Before a deadline, silence may be haste.
-fn hasty(asked: &Asked) -> bool {
+pub(super) fn hasty(asked: &Asked) -> bool {
     match asked.outcome {
         Outcome::Silent { waited_ms, .. } => waited_ms < SILENCE_MS,
         Outcome::Unasked => true,

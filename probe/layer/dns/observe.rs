@@ -39,7 +39,7 @@ const AT_ONCE: usize = 8;
 /// However little time is left, silence means something only after a while, and where packets are
 /// lost is part of the answer.
 const LEAST_PATIENCE: Duration = Duration::from_millis(800);
-/// How long an answer in a burst is waited for at least: longer than CoreDNS takes for what it
+/// How long an answer in a burst is waited for at least: longer than a server takes for what it
 /// knows, and than a busy node delays a packet.
 const BURST_PATIENCE: Duration = Duration::from_millis(500);
 /// A server that is slow by nature has so many times its usual delay.

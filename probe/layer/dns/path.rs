@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::outcome::{Asked, Nameserver, Outcome};
+use super::{
+    names,
+    outcome::{Asked, Nameserver, Outcome},
+};
 use crate::{
     finding::{Code, Finding, Layer},
     pod::{Family, Transport},
@@ -22,7 +25,8 @@ pub(super) fn judge(server: &Nameserver, others_answer: bool) -> Option<Finding>
     let (code, reason) = match (udp.reply().is_some(), tcp.reply().is_some()) {
         (true, true) => return None,
         _ if masked(udp) && tcp.reply().is_none() => return None,
-        (true, false) if masked(tcp) => return None,
+        // Before a deadline, silence may be haste.
+        (true, false) if masked(tcp) || names::hasty(tcp) => return None,
         (true, false) => (
             Code::DnsTcpBlocked,
             format!("{what}: UDP is answered, TCP {}", happened(&tcp.outcome)),

@@ -133,3 +133,82 @@ fn step(server: &Nameserver, name: &str, full: &str) -> Option<Step> {
         (None, None) => Some(Step::Empty),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        layer::dns::{Question, Record},
+        pod::{Transport, resolv_conf::read},
+    };
+
+    const FILE: &[u8] = b"search one.example two.example\nnameserver 10.0.0.1\noptions ndots:2\n";
+
+    fn reply(rcode: u16, address: Option<&str>) -> Outcome {
+        let addresses = address.map(|ip| ip.parse().expect("an address")).into_iter().collect();
+        Outcome::Reply(Reply { rcode, addresses, ..Reply::default() })
+    }
+
+    /// A server that was asked for `a.b` in these forms, in order.
+    fn walks(outcomes: [Outcome; 3]) -> [Walk; 3] {
+        let names = ["a.b.one.example.", "a.b.two.example.", "a.b."];
+        let asked = names.iter().zip(outcomes).map(|(name, outcome)| Asked {
+            purpose: Purpose::Name("a.b".to_owned()),
+            transport: Transport::Udp,
+            question: Question { name: (*name).to_owned(), record: Record::A },
+            outcome,
+            lost: 0,
+            elapsed_ms: 1,
+        });
+        let server = Nameserver {
+            address: "10.0.0.1".parse().expect("an address"),
+            configured: true,
+            asked: asked.collect(),
+            ladders: vec![],
+            burst: None,
+        };
+        Reader::ALL.map(|reader| walk(reader, &read(reader, FILE), "a.b", &server))
+    }
+
+    fn ends(outcomes: [Outcome; 3]) -> [Option<&'static str>; 3] {
+        let found = |walk: Walk| walk.found().map(|(name, _)| name.len());
+        walks(outcomes).map(|walk| match found(walk) {
+            Some(4) => Some("as it is"),
+            Some(_) => Some("in a domain"),
+            None => None,
+        })
+    }
+
+    fn silent() -> Outcome {
+        Outcome::Silent { tries: 3, waited_ms: 2500 }
+    }
+
+    #[test]
+    fn what_does_not_exist_leads_on_for_everybody() {
+        let found = [reply(3, None), reply(3, None), reply(0, Some("10.1.1.1"))];
+        assert_eq!(ends(found.clone()), [Some("as it is"); 3]);
+        assert_eq!(walks(found).map(|walk| walk.queries()), [6, 6, 6]);
+    }
+
+    #[test]
+    fn musl_stops_at_an_empty_answer_and_at_servfail() {
+        for stop in [reply(0, None), reply(2, None)] {
+            let found = [reply(3, None), stop, reply(0, Some("10.1.1.1"))];
+            assert_eq!(ends(found), [Some("as it is"), None, Some("as it is")]);
+        }
+    }
+
+    #[test]
+    fn silence_ends_glibcs_list_but_not_the_name_itself() {
+        let found = [silent(), reply(0, Some("10.1.1.1")), reply(3, None)];
+        assert_eq!(ends(found), [None, None, Some("in a domain")]);
+        let found = [silent(), reply(3, None), reply(0, Some("10.1.1.1"))];
+        assert_eq!(ends(found), [Some("as it is"), None, Some("as it is")]);
+    }
+
+    #[test]
+    fn what_was_not_asked_for_leaves_the_end_open() {
+        let walks = walks([reply(3, None), Outcome::Unasked, reply(0, Some("10.1.1.1"))]);
+        assert!(walks.iter().all(|walk| walk.cut && walk.found().is_none()));
+    }
+}
