@@ -12,6 +12,8 @@ mod file;
 mod hosts;
 /// What a nameserver knows.
 mod knows;
+/// The C library of this machine.
+mod libc;
 /// The way to a nameserver.
 mod path;
 /// The servers.

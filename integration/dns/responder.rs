@@ -167,6 +167,8 @@ fn serve_tcp(listener: &TcpListener, act: &Behaviour, over: &AtomicBool) {
 pub fn with_code(query: &Message, code: ResponseCode) -> Message {
     let mut answer = Message::response(query.metadata.id, OpCode::Query);
     answer.metadata.response_code = code;
+    // glibc takes an empty answer without this bit for a lame server's.
+    answer.metadata.recursion_available = true;
     answer.add_queries(query.queries.clone());
     if let Some(edns) = &query.edns {
         answer.set_edns(edns.clone());

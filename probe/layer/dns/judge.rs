@@ -107,13 +107,12 @@ fn one_name(
             Knows::Fails(code, reason) => (*code, reason),
         };
         let mut finding = Finding { subject: name.to_owned(), ..said(server, code, reason, yes) };
+        let walks = judge_names::walks(seen, name, server);
         if code == Code::DnsNameMissing {
-            let walks = judge_names::walks(seen, name, server);
             let cost = judge_names::cost(&walks);
             let _ = write!(finding.reason, "; {cost} queries in vain");
-            finding = finding.with("walks", judge_names::evidence(&walks));
         }
-        Some(finding)
+        Some(finding.with("walks", judge_names::evidence(&walks)))
     });
     failing.collect()
 }

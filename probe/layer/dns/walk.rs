@@ -91,9 +91,10 @@ pub(super) fn walk(reader: Reader, reading: &Reading, name: &str, server: &Names
             (_, Step::Found(_)) => false,
             // musl `src/network/lookup_name.c`: NXDOMAIN alone leads to the next domain.
             (Reader::Musl, step) => *step == Step::Missing,
-            // glibc `resolv/res_query.c`: anything else ends the list, but not the name as it is.
+            // glibc `resolv/res_query.c`: in a domain, anything else ends the list; the name as it
+            // is comes all the same, and when it comes first it ends nothing.
             (Reader::Glibc, Step::Failed(_)) => {
-                only_as_is = true;
+                only_as_is = full != as_is;
                 true
             }
             (Reader::Glibc | Reader::Rust, _) => true,
@@ -149,8 +150,12 @@ mod tests {
         Outcome::Reply(Reply { rcode, addresses, ..Reply::default() })
     }
 
-    /// A server that was asked for `a.b` in these forms, in order.
+    /// A server that was asked for `a.b` in both domains and as it is.
     fn walks(outcomes: [Outcome; 3]) -> [Walk; 3] {
+        walks_in(FILE, outcomes)
+    }
+
+    fn walks_in(file: &[u8], outcomes: [Outcome; 3]) -> [Walk; 3] {
         let names = ["a.b.one.example.", "a.b.two.example.", "a.b."];
         let asked = names.iter().zip(outcomes).map(|(name, outcome)| Asked {
             purpose: Purpose::Name("a.b".to_owned()),
@@ -167,7 +172,7 @@ mod tests {
             ladders: vec![],
             burst: None,
         };
-        Reader::ALL.map(|reader| walk(reader, &read(reader, FILE), "a.b", &server))
+        Reader::ALL.map(|reader| walk(reader, &read(reader, file), "a.b", &server))
     }
 
     fn ends(outcomes: [Outcome; 3]) -> [Option<&'static str>; 3] {
@@ -204,6 +209,16 @@ mod tests {
         assert_eq!(ends(found), [None, None, Some("in a domain")]);
         let found = [silent(), reply(3, None), reply(0, Some("10.1.1.1"))];
         assert_eq!(ends(found), [Some("as it is"), None, Some("as it is")]);
+    }
+
+    #[test]
+    fn a_name_refused_as_it_is_goes_on_through_the_list() {
+        let one_dot = String::from_utf8_lossy(FILE).replace("ndots:2", "ndots:1");
+        let outcomes = [reply(3, None), reply(0, Some("10.1.1.1")), reply(5, None)];
+        let [glibc, musl, rust] = walks_in(one_dot.as_bytes(), outcomes);
+        assert_eq!(glibc.found().map(|(name, _)| name), Some("a.b.two.example."));
+        assert_eq!(rust.found(), glibc.found());
+        assert_eq!((musl.found(), musl.queries()), (None, 2));
     }
 
     #[test]
