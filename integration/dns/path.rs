@@ -88,7 +88,8 @@ fn one_transport_alone_is_told_by_its_name() {
     assert!(reason(&run1, "dns-tcp-blocked").contains("; over TCP, no hop"), "{run1}");
     pod.node.sh("nft flush chain inet t c");
     filter(&pod, "input", "udp dport 53 drop");
-    let run2 = found(run(&pod, CLUSTER, &[]), "dns-udp-blocked");
+    let run2 = found(run(&pod, CLUSTER, &["--dns-name", "example.com"]), "dns-udp-blocked");
+    assert!(reason(&run2, "dns-name-found").contains("ask 10.77.0.1 over TCP for"), "{run2}");
     assert!(reason(&run2, "dns-udp-blocked").contains("; over UDP, no hop"), "{run2}");
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     finding::{Code, Finding},
     plan::Plan,
-    pod::resolv_conf::Reader,
+    pod::{Transport, resolv_conf::Reader},
 };
 
 /// What each name that some nameserver knows comes to; the others are told elsewhere.
@@ -35,7 +35,9 @@ fn one(name: &str, server: &Nameserver, walks: &[Walk; 3]) -> Option<Finding> {
     complete().next()?;
     let first = complete().find_map(Walk::found);
     let agree = complete().all(|walk| walk.found() == first);
-    let ask = format!("ask {} for {name}", server.address);
+    let by_tcp = server.path(Transport::Udp).is_some_and(|udp| udp.reply().is_none());
+    let over = if by_tcp { " over TCP" } else { "" };
+    let ask = format!("ask {}{over} for {name}", server.address);
     let (code, reason) = match first {
         Some((full, addresses)) if agree => {
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
