@@ -14,7 +14,10 @@ use crate::{
     capture::Capture,
     detect::{Candidate, Detected},
     finding::Layer,
-    layer::redirect::{Addresses, Proof},
+    layer::{
+        dns,
+        redirect::{Addresses, Proof},
+    },
     pod::{Family, Pod},
 };
 
@@ -44,7 +47,7 @@ pub enum Listeners {
 
 /// What the dns layer looks at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct DnsPlan {
     /// The resolver configuration.
     pub resolv_conf: PathBuf,
@@ -54,6 +57,20 @@ pub struct DnsPlan {
     pub names: Vec<String>,
     /// Nameservers to ask besides those of the file.
     pub nameservers: Vec<IpAddr>,
+    /// The file of names that need no nameserver.
+    pub hosts: PathBuf,
+    /// Questions in a row to each server, and pairs of them, to count losses; 0 for none.
+    pub burst: u32,
+    /// `KUBERNETES_SERVICE_HOST`, where it is a name: then that must resolve like the others.
+    pub service_host: Option<String>,
+}
+
+impl DnsPlan {
+    /// Every name that must have an address, each once.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let host = self.service_host.iter().filter(|host| !self.names.contains(host));
+        self.names.iter().chain(host)
+    }
 }
 
 impl Default for DnsPlan {
@@ -63,6 +80,9 @@ impl Default for DnsPlan {
             cluster_domain: None,
             names: Vec::new(),
             nameservers: Vec::new(),
+            hosts: PathBuf::from("/etc/hosts"),
+            burst: 0,
+            service_host: None,
         }
     }
 }
@@ -100,6 +120,8 @@ impl Default for ApiPlan {
             token: mounted.join("token"),
         }
     }
+}
+
 /// What the mtu layer looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MtuPlan {
@@ -236,11 +258,27 @@ impl Plan {
         }
     }
 
+    /// Addresses named on the command line that packets will be sent to, whose routes are worth a
+    /// look before.
+    pub fn destinations(&self) -> impl Iterator<Item = IpAddr> {
+        let nameservers = self.dns.nameservers.iter().filter(|_| self.asks(Layer::Dns));
+        nameservers.copied()
+    }
+
     /// Whether a layer was asked for.
     #[must_use]
     pub fn asks(&self, layer: Layer) -> bool {
         self.layers.contains(&layer)
     }
+}
+
+/// `KUBERNETES_SERVICE_HOST`, where it is a name, as AKS makes it.
+#[must_use]
+pub fn service_name() -> Option<String> {
+    let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
+    let host = host.trim();
+    let name = host.parse::<IpAddr>().is_err() && dns::is_name(host);
+    (name && !host.is_empty()).then(|| host.to_owned())
 }
 
 /// `KUBERNETES_SERVICE_HOST` and `_PORT`, where the host is an address: some platforms put a name

@@ -26,9 +26,11 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 
 /// One look at the pod, layer by layer; a broken link, route or redirection ends it, for the next
 /// layers follow from it.
-/// Decides which mesh this is, where the plan leaves that open. Waits for neighbours that do not
-/// answer no longer than `patience`.
+/// Decides which mesh this is, where the plan leaves that open. Waits for neighbours and nameservers
+/// that do not answer no longer than `patience`.
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
+    let start = Instant::now();
+    let left = || patience.saturating_sub(start.elapsed());
     let pod = pod::snapshot(&plan.watched_ports());
     let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
     let started = Instant::now();
@@ -50,7 +52,7 @@ pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     // From here on each layer is looked at, whatever became of the others: who answers tells why
     // the rest does not.
     if plan.asks(Layer::Dns) {
-        seen.dns = Some(dns::observe(plan, &seen.pod).await);
+        seen.dns = Some(dns::observe(plan, &seen.pod, left()).await);
     }
     if plan.asks(Layer::Service) {
         let service = service::observe(plan, &seen.pod, &seen.environment, left()).await;

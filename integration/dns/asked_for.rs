@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::responder::{Responder, Stand, bytes, cluster};
+use super::responder::{Over, Responder, Stand, bytes, cluster, name};
 use super::{CLUSTER, fine, pod, run};
 use crate::world::{Backend, Pod, Rules, Who, World, sh};
 
@@ -75,6 +75,45 @@ fn gate_waits_for_a_server_that_comes_late() {
     let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
     let report = gate.wait().expect(0);
     assert!(report.report()["attempts"].as_u64() > Some(1), "{report}");
+}
+
+#[test]
+fn the_last_look_ends_soon_after_the_deadline_and_says_which_step_hung() {
+    let pod = pod();
+    let _server = Responder::on(&pod.node, NODE, |query, over| {
+        let late = over == Over::Udp && name(query) == "slow.example.";
+        if late { None } else { bytes(&cluster(query)) }
+    });
+    let gate = |file: &str, more: &[&str]| {
+        let path = with_file(&pod, file);
+        let flags = ["gate", "--only", "dns", "--mesh", "none", "--deadline", "1s"];
+        let files = ["--output", "json", "--resolv-conf", &path];
+        pod.run(Who::App, &[&flags[..], &files, more].concat()).expect(40)
+    };
+    let silent = gate("search svc.cluster.local\nnameserver 10.96.0.10\n", &[]);
+    assert_eq!(silent.cause(), "dns-silent", "{silent}");
+    assert!(silent.stdout.contains("come as far as the node (10.77.0.1)"), "{silent}");
+    assert!(!silent.stdout.contains("2500 ms"), "a look that knows no deadline: {silent}");
+    let name = gate(CLUSTER, &["--dns-name", "slow.example."]);
+    assert_eq!(name.cause(), "dns-upstream-down", "{name}");
+    assert!(name.stdout.contains("ask 10.77.0.1 for slow.example. A: gets no answer"), "{name}");
+    assert!(!name.stdout.contains("2500 ms"), "a look that knows no deadline: {name}");
+}
+
+#[test]
+fn a_name_that_there_was_no_time_for_is_no_missing_name() {
+    let pod = pod();
+    let _server = Responder::on(&pod.node, NODE, |query, _| {
+        // Every name but the cluster's own takes longer than any patience, but one: the first.
+        let first = name(query).ends_with("a.svc.cluster.local.");
+        if first || !name(query).starts_with("far.") { bytes(&cluster(query)) } else { None }
+    });
+    let path = with_file(&pod, CLUSTER);
+    let flags = ["gate", "--only", "dns", "--mesh", "none", "--deadline", "100ms"];
+    let more = ["--output", "json", "--resolv-conf", &path, "--dns-name", "far.example"];
+    let run = pod.run(Who::App, &[&flags[..], &more].concat()).expect(40);
+    assert!(!run.codes("fail").contains(&"dns-name-missing".to_owned()), "{run}");
+    assert!(run.stdout.contains("far.example.svc.cluster.local. A: gets no answer"), "{run}");
 }
 
 #[test]

@@ -106,4 +106,7 @@ fn the_cost_of_a_lookup_is_told() {
     let said = reason(&report, "resolv-conf-read");
     assert!(said.contains("8 (glibc), 2 (musl) or 8 (Rust) queries"), "{said}");
     assert!(report.stdout.contains("\"optionsThatMuslIgnores\""), "{report}");
+    let report = fine(run(&pod, &CLUSTER.replace("ndots:5", "ndots:99"), &[]));
+    let said = reason(&report, "resolv-conf-read");
+    assert!(said.contains("ndots 15 (not 99, for C libraries)"), "{said}");
 }

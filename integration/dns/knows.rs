@@ -186,5 +186,62 @@ fn the_environment_names_another_api_server() {
     found(with("10.0.0.1"), "dns-api-mismatch");
     fine(with("10.96.0.1"));
     fine(with("fd00::1"));
-    fine(with("api.example"));
+}
+
+#[test]
+fn an_api_server_by_name_must_resolve() {
+    let pod = pod();
+    let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
+    let with = |host| launch(&pod, CLUSTER, &[]).env("KUBERNETES_SERVICE_HOST", host).run();
+    let report = fine(with("example.com"));
+    assert!(reason(&report, "dns-name-found").contains("example.com. is 192.0.2.80"), "{report}");
+    let report = found(with("api.example"), "dns-name-missing");
+    assert_eq!(report.code, 40, "{report}");
+    fine(with("$(API)"));
+}
+
+#[test]
+fn a_name_is_told_with_what_it_costs() {
+    let pod = pod();
+    let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
+    let report = fine(run(&pod, CLUSTER, &["--dns-name", "example.com,example.com."]));
+    let said = reason(&report, "dns-name-found");
+    assert!(said.contains("example.com. is 192.0.2.80, 2001:db8::80"), "{said}");
+    assert!(said.contains("a lookup costs 8 queries"), "{said}");
+    assert!(report.stdout.contains("a lookup costs 2 queries"), "{report}");
+    let report = found(run(&pod, CLUSTER, &["--dns-name", "db.example"]), "dns-name-missing");
+    assert!(reason(&report, "dns-name-missing").contains("; 8 queries in vain"), "{report}");
+}
+
+#[test]
+fn a_name_that_only_some_resolvers_find() {
+    let pod = pod();
+    let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
+    let name = ["--dns-name", "kubernetes.default"];
+    let searched = |ndots| CLUSTER.replace("ndots:5", &format!("ndots:{ndots}"));
+    let report = found(run(&pod, &searched(1), &name), "dns-name-libc-differs");
+    let said = reason(&report, "dns-name-libc-differs");
+    assert!(said.contains("glibc: kubernetes.default. NXDOMAIN, "), "{said}");
+    assert!(
+        said.contains("musl: kubernetes.default. NXDOMAIN, and no further (2 queries)"),
+        "{said}"
+    );
+    fine(run(&pod, &searched(2), &name));
+}
+
+#[test]
+fn musl_stops_where_a_domain_has_the_name_without_an_address() {
+    let empty = |query: &Message, _: Over| {
+        let mut answer = cluster(query);
+        if name(query) == "example.com.svc.cluster.local." {
+            answer.metadata.response_code = ResponseCode::NoError;
+        }
+        bytes(&answer)
+    };
+    let pod = pod();
+    let _server = Responder::on(&pod.node, NODE, empty);
+    let report = found(run(&pod, CLUSTER, &NAME), "dns-name-libc-differs");
+    let said = reason(&report, "dns-name-libc-differs");
+    assert!(said.contains("svc.cluster.local. no address, and no further (4 queries)"), "{said}");
+    fine(run(&pod, CLUSTER, &["--dns-name", "example.com."]));
 }

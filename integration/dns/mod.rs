@@ -2,10 +2,18 @@
 
 /// Which layers are looked at, when, and as whom.
 mod asked_for;
+/// Many questions in a row.
+mod burst;
+/// RES_OPTIONS and LOCALDOMAIN.
+mod environment;
 /// resolv.conf, read by everybody in his own way.
 mod file;
+/// /etc/hosts.
+mod hosts;
 /// What a nameserver knows.
 mod knows;
+/// The C library of this machine.
+mod libc;
 /// The way to a nameserver.
 mod path;
 /// The servers.

@@ -72,10 +72,10 @@ fn a_silent_server_beyond_the_node_is_told_from_one_behind_a_silent_node() {
     let file = "search svc.cluster.local\nnameserver 10.96.0.10\n";
     let pod = pod();
     let far = found(run(&pod, file, &[]), "dns-silent");
-    assert!(reason(&far, "dns-silent").contains("as far as 10.77.0.1"), "{far}");
+    assert!(reason(&far, "dns-silent").contains("as far as the node (10.77.0.1)"), "{far}");
     let mute = World::DUAL.silent_node().start();
     let near = found(run(&mute, file, &[]), "dns-silent");
-    assert!(!reason(&near, "dns-silent").contains("as far as"), "{near}");
+    assert!(reason(&near, "dns-silent").contains("lost at or before the node"), "{near}");
 }
 
 #[test]
@@ -84,10 +84,13 @@ fn one_transport_alone_is_told_by_its_name() {
     let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
     fine(run(&pod, CLUSTER, &[]));
     filter(&pod, "input", "tcp dport 53 drop");
-    found(run(&pod, CLUSTER, &[]), "dns-tcp-blocked");
+    let run1 = found(run(&pod, CLUSTER, &[]), "dns-tcp-blocked");
+    assert!(reason(&run1, "dns-tcp-blocked").contains("; over TCP, no hop"), "{run1}");
     pod.node.sh("nft flush chain inet t c");
     filter(&pod, "input", "udp dport 53 drop");
-    found(run(&pod, CLUSTER, &[]), "dns-udp-blocked");
+    let run2 = found(run(&pod, CLUSTER, &["--dns-name", "example.com"]), "dns-udp-blocked");
+    assert!(reason(&run2, "dns-name-found").contains("ask 10.77.0.1 over TCP for"), "{run2}");
+    assert!(reason(&run2, "dns-udp-blocked").contains("; over UDP, no hop"), "{run2}");
 }
 
 #[test]
@@ -168,6 +171,16 @@ fn a_dead_server_beside_a_good_one_is_a_warning() {
     let run =
         found(run(&pod, &format!("{CLUSTER}nameserver fd77::1\n"), &[]), "dns-nameserver-down");
     assert!(reason(&run, "dns-nameserver-down").contains("fd77::1"), "{run}");
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_told() {
+    let pod = pod();
+    let late = Stand { late: Duration::from_millis(1050), ..NODE };
+    let _server = Responder::on(&pod.node, late, |query, _| bytes(&cluster(query)));
+    let run1 = found(run(&pod, &CLUSTER.replace("ndots:5", "ndots:5 timeout:1"), &[]), "dns-slow");
+    assert!(reason(&run1, "dns-slow").contains("resolvers wait 1000 ms"), "{run1}");
+    fine(run(&pod, CLUSTER, &[]));
 }
 
 #[test]

@@ -35,11 +35,13 @@ pub struct Stand {
     pub tcp: bool,
     /// The address of its UDP answers, if that is not its own.
     pub answers_from: Option<&'static str>,
+    /// How much later its UDP answers leave.
+    pub late: Duration,
 }
 
 impl Stand {
     pub const fn at(address: &'static str) -> Stand {
-        Stand { address, udp: true, tcp: true, answers_from: None }
+        Stand { address, udp: true, tcp: true, answers_from: None, late: Duration::ZERO }
     }
 }
 
@@ -89,23 +91,24 @@ impl Responder {
         stand: Stand,
         behaviour: impl Fn(&Message, Over) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Responder {
-        Responder::start(node.run(move || Sockets::open(stand)), Arc::new(behaviour))
+        Responder::start(node.run(move || Sockets::open(stand)), stand.late, Arc::new(behaviour))
     }
 
     /// In the pod, where the test stands.
     pub fn here(stand: Stand) -> Responder {
         Responder::start(
             Sockets::open(stand),
+            stand.late,
             Arc::new(|query: &Message, _| bytes(&cluster(query))),
         )
     }
 
-    fn start(sockets: Sockets, behaviour: Arc<Behaviour>) -> Responder {
+    fn start(sockets: Sockets, late: Duration, behaviour: Arc<Behaviour>) -> Responder {
         let over = Arc::new(AtomicBool::new(false));
         if let Some(udp) = sockets.udp {
             let (over, behaviour) = (over.clone(), behaviour.clone());
             let answers = sockets.answers;
-            thread::spawn(move || serve_udp(&udp, answers.as_ref(), &*behaviour, &over));
+            thread::spawn(move || serve_udp(&udp, answers.as_ref(), &*behaviour, late, &over));
         }
         if let Some(tcp) = sockets.tcp {
             let over = over.clone();
@@ -115,13 +118,28 @@ impl Responder {
     }
 }
 
-fn serve_udp(socket: &UdpSocket, from: Option<&UdpSocket>, act: &Behaviour, over: &AtomicBool) {
+fn serve_udp(
+    socket: &UdpSocket,
+    from: Option<&UdpSocket>,
+    act: &Behaviour,
+    late: Duration,
+    over: &AtomicBool,
+) {
     let mut buffer = [0; 2048];
     while !over.load(Ordering::Relaxed) {
         let Ok((length, peer)) = socket.recv_from(&mut buffer) else { continue };
         let query = Message::from_vec(&buffer[..length]).expect("podprobe sends DNS");
         if let Some(answer) = act(&query, Over::Udp) {
-            from.unwrap_or(socket).send_to(&answer, peer).expect("answer");
+            let socket = from.unwrap_or(socket).try_clone().expect("a socket");
+            let send = move || {
+                thread::sleep(late);
+                socket.send_to(&answer, peer).expect("answer");
+            };
+            if late.is_zero() {
+                send();
+            } else {
+                thread::spawn(send);
+            }
         }
     }
 }
@@ -149,6 +167,8 @@ fn serve_tcp(listener: &TcpListener, act: &Behaviour, over: &AtomicBool) {
 pub fn with_code(query: &Message, code: ResponseCode) -> Message {
     let mut answer = Message::response(query.metadata.id, OpCode::Query);
     answer.metadata.response_code = code;
+    // glibc takes an empty answer without this bit for a lame server's.
+    answer.metadata.recursion_available = true;
     answer.add_queries(query.queries.clone());
     if let Some(edns) = &query.edns {
         answer.set_edns(edns.clone());

@@ -1,7 +1,7 @@
 //! Routes: none, refusing ones, and those that lead elsewhere.
 
 use super::{attach, complaints, look, only, resolving};
-use crate::world::{World, sh};
+use crate::world::{Who, World, sh};
 
 #[test]
 fn an_empty_table_is_more_than_a_missing_default() {
@@ -38,6 +38,24 @@ fn a_refused_destination_is_named_with_its_role() {
     only(&run, "route-prohibit");
     let run = resolving(&pod, look(&pod), &["10.96.0.10", "fd77::1"]).run().expect(0);
     only(&run, "route-nameserver-lost");
+}
+
+#[test]
+fn a_named_nameserver_without_a_route_is_left_to_the_layer_that_asks_it() {
+    let pod = World::V4.start();
+    sh("ip route add prohibit 10.96.0.53");
+    let named = |layers: &str| {
+        let flags = ["check", "--only", layers, "--nameserver", "10.96.0.53", "--output", "json"];
+        resolving(&pod, pod.launch(Who::App, &flags), &["10.77.0.1"]).run()
+    };
+    let run = named("route,dns").expect(40);
+    assert!(run.codes("warn").contains(&"route-target-lost".to_owned()), "{run}");
+    assert!(run.stdout.contains("target 10.96.0.53: 10.96.0.53/32 is a `prohibit` route"), "{run}");
+    // Nobody asks it.
+    assert!(complaints(&named("route").expect(0)).is_empty());
+    sh("ip route del prohibit 10.96.0.53");
+    let run = named("route,dns").expect(40);
+    assert!(!run.codes("warn").contains(&"route-target-lost".to_owned()), "{run}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, str::FromStr};
 use clap::Args;
 
 use super::values::list;
-use crate::plan::DnsPlan;
+use crate::plan::{DnsPlan, service_name};
 
 /// What the dns layer looks at.
 #[derive(Debug, Args)]
@@ -43,7 +43,25 @@ pub struct DnsArgs {
         hide_default_value = true
     )]
     nameserver: Servers,
+
+    /// The file of names that need no nameserver.
+    #[arg(long, env = "PODPROBE_HOSTS", value_name = "PATH", default_value = "/etc/hosts")]
+    hosts: PathBuf,
+
+    /// Ask each nameserver so many short questions in a row, and as many pairs of A and AAAA from
+    /// one port, as C libraries do; tells losses and the race that delays lookups by seconds.
+    #[arg(
+        long,
+        env = "PODPROBE_DNS_BURST",
+        value_name = "N",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=MOST_BURST)
+    )]
+    dns_burst: u32,
 }
+
+/// A burst is no load test.
+const MOST_BURST: i64 = 100;
 
 impl DnsArgs {
     pub(super) fn into_plan(self) -> DnsPlan {
@@ -52,6 +70,9 @@ impl DnsArgs {
             cluster_domain: self.cluster_domain,
             names: self.dns_name.0,
             nameservers: self.nameserver.0,
+            hosts: self.hosts,
+            burst: self.dns_burst,
+            service_host: service_name(),
         }
     }
 }

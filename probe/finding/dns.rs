@@ -238,6 +238,14 @@ pub(super) const DNS_NAMESERVER_DOWN: Meaning = row(
     "take the nameserver out, or allow port 53 to it",
     "glibc asks in order, and waits for the dead one each time; musl asks all at once.",
 );
+pub(super) const DNS_DELAY_RACE: Meaning = row(
+    Warn,
+    Dns,
+    "of A and AAAA from one port, one answer is lost: lookups take seconds now and then",
+    "Two packets of one new flow race through the node's connection tracking, which drops one (kubernetes #56903).",
+    "run NodeLocal DNSCache; for glibc, set options single-request-reopen or use-vc in dnsConfig",
+    "musl has no such options. Resolvers that take a port for each question (hickory, Go's own with some settings) never see it; a plain query looks healthy.",
+);
 pub(super) const DNS_LOSSY: Meaning = row(
     Warn,
     Dns,
@@ -245,6 +253,14 @@ pub(super) const DNS_LOSSY: Meaning = row(
     "Conntrack races or a full table, dropped UDP packets, an overloaded server.",
     "look at nf_conntrack_count and the insert_failed counter on the node, and at CoreDNS's load; NodeLocal DNSCache avoids both",
     "Each lost query stalls glibc and musl for the time of options timeout, five seconds by default.",
+);
+pub(super) const DNS_SLOW: Meaning = row(
+    Warn,
+    Dns,
+    "an answer comes later than resolvers wait for it",
+    "The server or its upstream is overloaded, or options timeout is shorter than the way takes.",
+    "look at the server's load and its upstream; or allow more time by options timeout",
+    "Resolvers ask again, and may get the late answer or none: lookups are slow now and then, or fail.",
 );
 pub(super) const DNS_AAAA_DROPPED: Meaning = row(
     Warn,
@@ -285,6 +301,22 @@ pub(super) const DNS_API_MISMATCH: Meaning = row(
     "The nameserver is another cluster's, or the service was made anew.",
     "compare the kubernetes service's ClusterIP with KUBERNETES_SERVICE_HOST",
     "Some platforms put their own address into the environment.",
+);
+pub(super) const HOSTS_OVERRIDE: Meaning = row(
+    Warn,
+    Dns,
+    "/etc/hosts gives a name another address than DNS does",
+    "hostAliases of the pod, or a hosts file mounted over the kubelet's; the record has moved since.",
+    "compare spec.hostAliases with the record; remove the alias, or leave it if it is meant",
+    "The file goes first with glibc (unless nsswitch.conf says otherwise) and musl; a name that ends with a dot evades it.",
+);
+pub(super) const DNS_NAME_LIBC_DIFFERS: Meaning = row(
+    Warn,
+    Dns,
+    "a name under test is found by one resolver, and not, or otherwise, by another",
+    "With as many dots as ndots, glibc tries the search list after the name itself, musl never does; musl stops at the first domain that answers without an address or fails.",
+    "use the full name, with a final dot; or raise ndots above the name's dots",
+    "It depends on the image: Alpine has musl, Debian and most others glibc.",
 );
 pub(super) const RESOLV_CONF_BAD_ADDRESS: Meaning = row(
     Warn,
@@ -334,6 +366,14 @@ pub(super) const RESOLV_CONF_NOT_CLUSTER: Meaning = row(
     "set dnsPolicy, or declare the cluster's domain to have its names tested",
     "Right for pods that need no names of the cluster.",
 );
+pub(super) const RESOLVER_ENVIRONMENT: Meaning = row(
+    Warn,
+    Dns,
+    "RES_OPTIONS or LOCALDOMAIN make glibc resolve otherwise than resolv.conf says",
+    "The variables stand in the image or in the container's env.",
+    "remove the variables, and use dnsConfig, which holds for every resolver; correct the words that nobody knows",
+    "This container's variables: the application's may be others. musl and Rust resolvers do not read them.",
+);
 pub(super) const DNS_MASKED: Meaning = row(
     Unknown,
     Dns,
@@ -349,6 +389,30 @@ pub(super) const RESOLV_CONF_READ: Meaning = row(
     "",
     "nothing to do",
     "Options that only some resolvers know are told apart in the evidence.",
+);
+pub(super) const RESOLVER_ENVIRONMENT_SET: Meaning = row(
+    Ok,
+    Dns,
+    "RES_OPTIONS or LOCALDOMAIN are set, and no name is looked for elsewhere",
+    "",
+    "nothing to do",
+    "Tries, times and kinds of packets may change, for glibc alone.",
+);
+pub(super) const HOSTS_PINNED: Meaning = row(
+    Ok,
+    Dns,
+    "/etc/hosts has a name under test, and DNS does not contradict it",
+    "",
+    "nothing to do",
+    "Nobody asks DNS for such a name: what DNS says about it is shown, and not judged.",
+);
+pub(super) const DNS_NAME_FOUND: Meaning = row(
+    Ok,
+    Dns,
+    "a name under test has an address, the same for every resolver",
+    "",
+    "nothing to do",
+    "The queries count A and AAAA for each name of the search list until the address.",
 );
 pub(super) const DNS_HOLDS: Meaning = row(
     Ok,

@@ -86,6 +86,14 @@ pub(super) const ROUTE_NAMESERVER_LOST: Meaning = row(
     "remove the nameserver from resolv.conf (dnsPolicy, dnsConfig), or add the route",
     "Resolvers go on to the next server at once.",
 );
+pub(super) const ROUTE_TARGET_LOST: Meaning = row(
+    Warn,
+    Route,
+    "there is no way to an address that was named on the command line",
+    "No route leads there, or a blackhole, unreachable or prohibit route covers it.",
+    "add the route in the CNI configuration, or remove the one that refuses",
+    "Right where the target must not be reached. The layer that asks for it judges it.",
+);
 pub(super) const ROUTE_OTHER_FAMILY: Meaning = row(
     Warn,
     Route,

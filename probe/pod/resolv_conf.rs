@@ -103,13 +103,18 @@ fn glibc_line(line: &str, reading: &mut Reading) {
         }
         "options" => {
             for option in rest.split(blank) {
-                number(option, "ndots:", MOST_NDOTS, &mut reading.ndots);
-                number(option, "timeout:", 30, &mut reading.timeout);
-                number(option, "attempts:", 5, &mut reading.attempts);
+                glibc_option(option, reading);
             }
         }
         _ => {}
     }
+}
+
+/// One word of an `options` line, or of `RES_OPTIONS`.
+pub fn glibc_option(option: &str, reading: &mut Reading) {
+    number(option, "ndots:", MOST_NDOTS, &mut reading.ndots);
+    number(option, "timeout:", 30, &mut reading.timeout);
+    number(option, "attempts:", 5, &mut reading.attempts);
 }
 
 /// musl `src/network/resolvconf.c`: a carriage return is white space, `domain` is `search`.

@@ -29,11 +29,11 @@ use crate::{
 const TRIES: [Duration; 3] =
     [Duration::ZERO, Duration::from_millis(500), Duration::from_millis(1500)];
 /// When no answer is expected any more. A lost SYN is sent again after one second.
-const PATIENCE: Duration = Duration::from_millis(2500);
+pub const PATIENCE: Duration = Duration::from_millis(2500);
+/// An answer takes some time: with less of it left, a question is better not asked.
+const LEAST_PATIENCE: Duration = Duration::from_millis(20);
 /// The largest message: its length stands in two octets over TCP (RFC 7766).
 const LARGEST: usize = u16::MAX as usize;
-/// How long the first hop may take: it is the node.
-const HOP_PATIENCE: Duration = Duration::from_millis(200);
 /// A socket in error that tells none: looked at again after this.
 const SPURIOUS: Duration = Duration::from_millis(5);
 
@@ -47,36 +47,56 @@ pub struct Ended {
     pub elapsed_ms: u64,
 }
 
-/// Asks over one transport until there is an answer, a refusal, or no patience left.
+/// Asks over one transport until there is an answer, a refusal, or no patience left; with none to
+/// begin with, nothing is sent.
 pub async fn ask(
     to: SocketAddr,
     transport: Transport,
     play: &Play,
     question: &Question,
     edns: bool,
+    patience: Duration,
 ) -> Ended {
     let start = Instant::now();
+    let patience = patience.min(PATIENCE);
     let (outcome, lost) = match transport {
-        Transport::Udp => udp(to, play, question, edns).await,
-        Transport::Tcp => (tcp(to, play, question, edns).await, 0),
+        _ if patience < LEAST_PATIENCE => (Outcome::Unasked, 0),
+        Transport::Udp => udp(to, play, question, edns, patience).await,
+        Transport::Tcp => (tcp(to, play, question, edns, patience).await, 0),
     };
     Ended { outcome, lost, elapsed_ms: millis(start.elapsed()) }
 }
 
+/// One datagram, from a port of its own.
+pub(super) async fn once(
+    to: SocketAddr,
+    play: &Play,
+    question: &Question,
+    patience: Duration,
+) -> Outcome {
+    one_udp(to, play, question, &How { edns: false, connected: true, patience }).await
+}
+
 /// The first try that comes to anything counts. The last one is unconnected: it alone can see an
 /// answer from somebody who was not asked.
-async fn udp(to: SocketAddr, play: &Play, question: &Question, edns: bool) -> (Outcome, u32) {
+async fn udp(
+    to: SocketAddr,
+    play: &Play,
+    question: &Question,
+    edns: bool,
+    patience: Duration,
+) -> (Outcome, u32) {
     let last = TRIES.len() - 1;
-    let mut tries: FuturesUnordered<_> = TRIES
-        .iter()
-        .enumerate()
+    let in_time = TRIES.iter().enumerate().filter(|(_, delay)| **delay < patience);
+    let mut tries: FuturesUnordered<_> = in_time
         .map(async |(n, delay)| {
             sleep(*delay).await;
-            let patience = PATIENCE.saturating_sub(*delay);
-            let how = How { edns, connected: n != last, hops: None, patience };
+            let patience = patience.saturating_sub(*delay);
+            let how = How { edns, connected: n != last, patience };
             (one_udp(to, play, question, &how).await, n)
         })
         .collect();
+    let made = u32::try_from(tries.len()).unwrap_or(u32::MAX);
     let mut unusable = None;
     while let Some((outcome, n)) = tries.next().await {
         match outcome {
@@ -85,23 +105,14 @@ async fn udp(to: SocketAddr, play: &Play, question: &Question, edns: bool) -> (O
             outcome => return (outcome, u32::try_from(n).unwrap_or(u32::MAX)),
         }
     }
-    let tries = u32::try_from(TRIES.len()).unwrap_or(u32::MAX);
-    (unusable.unwrap_or(Outcome::Silent { tries, waited_ms: millis(PATIENCE) }), 0)
+    (unusable.unwrap_or(Outcome::Silent { tries: made, waited_ms: millis(patience) }), 0)
 }
 
 /// How one datagram is sent and waited for.
 struct How {
     edns: bool,
     connected: bool,
-    /// The hop limit, if not the usual one.
-    hops: Option<u32>,
     patience: Duration,
-}
-
-/// Sends a query that ends at the first hop, whose ICMP message tells that it came so far.
-pub(super) async fn first_hop(to: SocketAddr, play: &Play, question: &Question) -> Outcome {
-    let how = How { edns: false, connected: true, hops: Some(1), patience: HOP_PATIENCE };
-    one_udp(to, play, question, &how).await
 }
 
 async fn one_udp(to: SocketAddr, play: &Play, question: &Question, how: &How) -> Outcome {
@@ -116,14 +127,6 @@ async fn one_udp(to: SocketAddr, play: &Play, question: &Question, how: &How) ->
         Ok(socket) => socket,
         Err(error) => return failure("open a socket", &error, None),
     };
-    let limited = match (how.hops, to) {
-        (None, _) => Ok(()),
-        (Some(hops), SocketAddr::V4(_)) => socket.set_ttl_v4(hops),
-        (Some(hops), SocketAddr::V6(_)) => socket.set_unicast_hops_v6(hops),
-    };
-    if let Err(error) = limited {
-        return failure("set the hop limit", &error, None);
-    }
     if how.connected
         && let Err(error) = socket.connect(&to.into())
     {
@@ -188,11 +191,17 @@ fn same(from: SocketAddr, to: SocketAddr) -> bool {
     (from.ip(), from.port()) == (to.ip(), to.port())
 }
 
-async fn tcp(to: SocketAddr, play: &Play, question: &Question, edns: bool) -> Outcome {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+async fn tcp(
+    to: SocketAddr,
+    play: &Play,
+    question: &Question,
+    edns: bool,
+    patience: Duration,
+) -> Outcome {
+    let deadline = tokio::time::Instant::now() + patience;
     match timeout_at(deadline, over_stream(to, play, question, edns)).await {
         Ok(Ok(outcome) | Err(outcome)) => outcome,
-        Err(_) => Outcome::Silent { tries: 1, waited_ms: millis(PATIENCE) },
+        Err(_) => Outcome::Silent { tries: 1, waited_ms: millis(patience) },
     }
 }
 
@@ -261,7 +270,7 @@ async fn connect(socket: Socket, to: SocketAddr) -> Result<TcpStream, Outcome> {
 }
 
 /// A socket with the hop limit of any program: these are real queries.
-fn open(to: SocketAddr, transport: Transport, play: &Play) -> io::Result<Socket> {
+pub(super) fn open(to: SocketAddr, transport: Transport, play: &Play) -> io::Result<Socket> {
     let (kind, protocol) = match transport {
         Transport::Tcp => (Type::STREAM, Protocol::TCP),
         Transport::Udp => (Type::DGRAM, Protocol::UDP),

@@ -45,6 +45,22 @@ impl File {
             File::Unreadable(_) => read(reader, b""),
         }
     }
+
+    /// Whether this word stands among its options.
+    #[must_use]
+    pub fn has_option(&self, option: &str) -> bool {
+        self.options().any(|word| word == option)
+    }
+
+    /// The words of its `options` lines.
+    pub fn options(&self) -> impl Iterator<Item = &str> {
+        let text = match self {
+            File::Text(text) => text.as_str(),
+            File::Unreadable(_) => "",
+        };
+        let lines = text.lines().filter_map(|line| line.strip_prefix("options"));
+        lines.flat_map(str::split_ascii_whitespace)
+    }
 }
 
 /// What is odd about a place.

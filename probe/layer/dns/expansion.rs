@@ -3,7 +3,7 @@
 use crate::pod::resolv_conf::{Reader, Reading};
 
 /// Queries for each name: A and AAAA, as getaddrinfo(3) asks by default.
-const TYPES: usize = 2;
+pub(super) const TYPES: usize = 2;
 
 /// The absolute names that are asked for until one is answered, first to last.
 #[must_use]

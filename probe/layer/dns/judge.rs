@@ -3,36 +3,44 @@
 use std::{fmt::Write, net::IpAddr};
 
 use super::{
-    judge_file,
+    judge_environment, judge_file, judge_loss, judge_names,
     names::{self, Knows},
     outcome::{Nameserver, Outcome, Purpose, Seen},
-    path, zone,
+    path, pinned, zone,
 };
 use crate::{
-    finding::{Code, Finding, Severity},
+    finding::{Code, Finding, Layer, Severity},
     plan::Plan,
-    pod::{Family, Pod, Transport},
+    pod::{Family, Pod, Transport, resolv_conf::Reader},
 };
 
 /// Judges the layer.
 #[must_use]
 pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
-    let mut findings = judge_file::judge(plan, pod, &seen.file);
+    let mut findings = judge_file::judge(plan, pod, seen);
+    findings.extend(judge_environment::judge(plan, seen));
+    findings.extend(pinned::judge(plan, seen));
     findings.extend(paths(seen));
     let in_cluster: Vec<(&Nameserver, Knows)> =
         seen.nameservers.iter().filter_map(|s| Some((s, names::cluster(s)?))).collect();
     findings.extend(cluster(plan, seen, &in_cluster));
-    for name in &plan.dns.names {
+    for name in plan.dns.names().filter(|name| !pinned::pinned(seen, name)) {
         findings.extend(one_name(plan, seen, &in_cluster, name));
     }
+    findings.extend(judge_names::judge(plan, seen));
     for server in &seen.nameservers {
+        let losses = judge_loss::judge(server, seen.reading(Reader::Glibc).timeout).into_iter();
+        findings.extend(losses.map(|finding| finding.of(Some(Family::of(server.address)))));
         findings.extend(names::oddities(server));
         findings.extend(truncated(server));
     }
     findings.extend(mismatch(plan, seen));
     findings.extend(masked(seen));
+    let unasked = unasked(plan, seen);
     let broken = findings.iter().any(|finding| finding.severity == Severity::Fail);
-    findings.extend((!broken).then(|| holds(plan, seen)).flatten());
+    let proved = !broken && unasked.is_empty();
+    findings.extend(unasked);
+    findings.extend(proved.then(|| holds(plan, seen)).flatten());
     findings
 }
 
@@ -55,12 +63,11 @@ fn cluster(plan: &Plan, seen: &Seen, known: &[(&Nameserver, Knows)]) -> Vec<Find
     let yes = known.iter().any(|(_, knows)| *knows == Knows::Yes);
     let outside = plan
         .dns
-        .names
-        .iter()
+        .names()
         .any(|name| seen.nameservers.iter().any(|s| names::name(s, name) == Some(Knows::Yes)));
     let failing = known.iter().filter_map(|(server, knows)| {
         let (code, reason) = match knows {
-            Knows::Yes => return None,
+            Knows::Yes | Knows::Unclear => return None,
             Knows::No(reason) | Knows::Fails(_, reason) if yes => (Code::DnsSplitBrain, reason),
             Knows::No(reason) => (Code::DnsClusterZoneMissing, reason),
             Knows::Fails(_, reason) if outside => (Code::DnsClusterZoneDown, reason),
@@ -93,14 +100,19 @@ fn one_name(
         let cluster_works =
             in_cluster.iter().any(|(s, k)| s.address == server.address && *k == Knows::Yes);
         let (code, reason) = match knows {
-            Knows::Yes => return None,
+            Knows::Yes | Knows::Unclear => return None,
             Knows::No(reason) | Knows::Fails(_, reason) if yes => (Code::DnsSplitBrain, reason),
             Knows::No(reason) => (Code::DnsNameMissing, reason),
             Knows::Fails(_, reason) if cluster_works && !inside => (Code::DnsUpstreamDown, reason),
             Knows::Fails(code, reason) => (*code, reason),
         };
-        let finding = said(server, code, reason, yes);
-        Some(Finding { subject: name.to_owned(), ..finding })
+        let mut finding = Finding { subject: name.to_owned(), ..said(server, code, reason, yes) };
+        let walks = judge_names::walks(seen, name, server);
+        if code == Code::DnsNameMissing {
+            let cost = judge_names::cost(&walks);
+            let _ = write!(finding.reason, "; {cost} queries in vain");
+        }
+        Some(finding.with("walks", judge_names::evidence(&walks)))
     });
     failing.collect()
 }
@@ -152,6 +164,31 @@ fn mismatch(plan: &Plan, seen: &Seen) -> Option<Finding> {
 fn cluster_addresses(server: &Nameserver) -> Vec<IpAddr> {
     let of = [Purpose::Path, Purpose::Aaaa];
     of.iter().filter_map(|p| server.reply(p)).flat_map(|r| r.addresses.clone()).collect()
+}
+
+/// What there was no time to ask for, where it would have decided something: the way to a
+/// nameserver, and names under test of which none is known to have an address.
+fn unasked(plan: &Plan, seen: &Seen) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut tell = |subject: &str, what: String| {
+        let reason = format!("{what}: the deadline came before the question");
+        findings.push(Finding::unseen(Layer::Dns, subject, reason));
+    };
+    for server in &seen.nameservers {
+        let unasked = |transport| {
+            server.path(transport).is_some_and(|asked| asked.outcome == Outcome::Unasked)
+        };
+        if unasked(Transport::Udp) || unasked(Transport::Tcp) {
+            tell(&server.address.to_string(), format!("ask {}", server.address));
+        }
+    }
+    for name in plan.dns.names().filter(|name| !pinned::pinned(seen, name)) {
+        let known = || seen.nameservers.iter().filter_map(|s| names::name(s, name));
+        if known().any(|knows| knows == Knows::Unclear) && known().all(|k| k == Knows::Unclear) {
+            tell(name, format!("ask for {name}"));
+        }
+    }
+    findings
 }
 
 /// Who could not be asked, and whom it would take.

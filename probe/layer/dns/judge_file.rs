@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     conf::{Anomaly, File, Oddity, anomalies},
     expansion::cost,
+    outcome::Seen,
     zone,
 };
 use crate::{
@@ -17,14 +18,15 @@ use crate::{
 };
 
 /// Options that musl does not know, and Rust resolvers know in part.
-const GLIBC_OPTIONS: [&str; 7] =
+pub(super) const GLIBC_OPTIONS: [&str; 7] =
     ["edns0", "trust-ad", "no-aaaa", "single-request", "single-request-reopen", "rotate", "use-vc"];
 /// A name outside the cluster, to show what a lookup costs. It is not asked for.
-const OUTSIDE: &str = "example.com";
+pub(super) const OUTSIDE: &str = "example.com";
 
 /// Judges the file.
 #[must_use]
-pub fn judge(plan: &Plan, pod: &Pod, file: &File) -> Vec<Finding> {
+pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
+    let file = &seen.file;
     let path = plan.dns.resolv_conf.display().to_string();
     let text = match file {
         File::Text(text) => text,
@@ -56,7 +58,7 @@ pub fn judge(plan: &Plan, pod: &Pod, file: &File) -> Vec<Finding> {
         findings.push(Finding::new(Code::ResolvConfNotCluster, &path, reason));
     }
     if odd.is_empty() && findings.iter().all(|finding| finding.severity != Severity::Fail) {
-        findings.push(plain(&path, &plan.dns, file));
+        findings.push(plain(&path, &plan.dns, seen));
     }
     findings
 }
@@ -128,21 +130,21 @@ fn scope_unknown(path: &str, pod: &Pod, file: &File) -> Option<Finding> {
 }
 
 /// Nothing odd: what it says, what a lookup costs, and whom its options concern.
-fn plain(path: &str, plan: &DnsPlan, file: &File) -> Finding {
+fn plain(path: &str, plan: &DnsPlan, seen: &Seen) -> Finding {
+    let file = &seen.file;
     let reading = file.read(Reader::Glibc);
     let servers: Vec<String> = reading.servers.iter().map(|s| s.address.to_string()).collect();
-    let name = plan.names.first().map_or(OUTSIDE, String::as_str);
+    let name = plan.names().next().map_or(OUTSIDE, String::as_str);
     let costs = Reader::ALL.map(|reader| cost(reader, &file.read(reader), name));
     let reason = format!(
         "nameserver {}; search {}; ndots {}; looking up {name} in vain costs {} queries",
         servers.join(", "),
         if reading.search.is_empty() { "nothing".to_owned() } else { reading.search.join(" ") },
-        reading.ndots,
+        clamped(reading.ndots, file.read(Reader::Rust).ndots),
         queries(costs)
     );
     let costs: Vec<_> = plan
-        .names
-        .iter()
+        .names()
         .map(|name| {
             let [glibc, musl, rust] = Reader::ALL.map(|r| cost(r, &file.read(r), name));
             json!({ "name": name, "glibc": glibc, "musl": musl, "rust": rust })
@@ -152,7 +154,7 @@ fn plain(path: &str, plan: &DnsPlan, file: &File) -> Finding {
     if !costs.is_empty() {
         finding = finding.with("queriesInVain", costs);
     }
-    let ignored = ignored(file);
+    let ignored: Vec<&str> = file.options().filter(|word| GLIBC_OPTIONS.contains(word)).collect();
     if !ignored.is_empty() {
         finding = finding.with("optionsThatMuslIgnores", ignored);
     }
@@ -164,7 +166,17 @@ fn plain(path: &str, plan: &DnsPlan, file: &File) -> Finding {
     finding
 }
 
-fn queries([glibc, musl, rust]: [usize; 3]) -> String {
+/// The C libraries' number, and where the file has more, what they make of that.
+fn clamped(libc: u32, written: u32) -> String {
+    if written > libc {
+        format!("{libc} (not {written}, for C libraries)")
+    } else {
+        libc.to_string()
+    }
+}
+
+/// One number, or each resolver's.
+pub(super) fn queries([glibc, musl, rust]: [usize; 3]) -> String {
     if glibc == musl && musl == rust {
         glibc.to_string()
     } else {
@@ -175,11 +187,4 @@ fn queries([glibc, musl, rust]: [usize; 3]) -> String {
 /// With a search list, musl and the others differ about names with enough dots.
 fn differs(reading: &Reading) -> bool {
     !reading.search.is_empty()
-}
-
-fn ignored(file: &File) -> Vec<String> {
-    let File::Text(text) = file else { return Vec::new() };
-    let lines = text.lines().filter_map(|line| line.strip_prefix("options"));
-    let words = lines.flat_map(str::split_ascii_whitespace);
-    words.filter(|word| GLIBC_OPTIONS.contains(word)).map(str::to_owned).collect()
 }

@@ -6,7 +6,7 @@ use super::{message::Extended, *};
 use crate::{
     finding::{Code, Finding, Severity},
     layer::redirect::Offender,
-    plan::Plan,
+    plan::{DnsPlan, Plan},
     pod::{Pod, Transport},
     profile,
 };
@@ -59,11 +59,15 @@ fn name(name: &str, outcome: Outcome) -> Asked {
 }
 
 fn server(address: &str, asked: Vec<Asked>) -> Nameserver {
-    Nameserver { address: ip(address), configured: true, asked }
+    Nameserver { address: ip(address), configured: true, asked, ladders: vec![], burst: None }
+}
+
+fn seen(file: File, nameservers: Vec<Nameserver>) -> Seen {
+    Seen { file, variables: Variables::default(), hosts: None, nameservers }
 }
 
 fn of(plan: &Plan, file: &str, nameservers: Vec<Nameserver>) -> Vec<Finding> {
-    judge(plan, &pod(), &Seen { file: File::Text(file.into()), nameservers })
+    judge(plan, &pod(), &seen(File::Text(file.into()), nameservers))
 }
 
 /// The codes that are no `ok`.
@@ -277,7 +281,7 @@ fn the_file_is_judged_without_a_server() {
     let scoped = |name: &str| format!("{rest}nameserver fe80::1%{name}\n");
     assert_eq!(of(&scoped("eth0")), []);
     assert_eq!(of(&scoped("eth7")), [Code::ResolvConfScope]);
-    let unreadable = Seen { file: File::Unreadable("EACCES".into()), nameservers: vec![] };
+    let unreadable = seen(File::Unreadable("EACCES".into()), vec![]);
     let found = judge(&plan(), &pod(), &unreadable);
     assert_eq!(found[0].reason, "read /etc/resolv.conf: EACCES");
 }
@@ -291,4 +295,38 @@ fn every_place_is_evidence() {
     assert!(crlf.reason.ends_with("(and one more place)"), "{}", crlf.reason);
     assert_eq!(crlf.evidence["places"][1]["glibc"], "ignores it");
     assert_eq!(crlf.evidence["places"][1]["musl"], "asks 10.96.0.10");
+}
+
+#[test]
+fn what_there_was_no_time_for_is_unknown() {
+    let names = vec!["db.example".to_owned()];
+    let plan = Plan { dns: DnsPlan { names, ..DnsPlan::default() }, ..plan() };
+    let with = |asked: Vec<Asked>| of(&plan, FILE, vec![server("10.96.0.10", asked)]);
+    let of_name = |full: &str, outcome| {
+        asked(Purpose::Name("db.example".into()), Transport::Udp, full, outcome)
+    };
+    let missing = || of_name("db.example.corp.example.", Outcome::Reply(rcode(3)));
+    let cut = [healthy(), vec![missing(), of_name("db.example.", Outcome::Unasked)]].concat();
+    let found = with(cut);
+    let told: Vec<&Finding> = found.iter().filter(|f| f.severity != Severity::Ok).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].code, told[0].subject.as_str()), (Code::ProbeFailed, "db.example"));
+    assert!(found.iter().all(|f| f.code != Code::DnsHolds), "{found:?}");
+    let whole = with([healthy(), vec![missing()]].concat());
+    assert!(whole.iter().any(|f| f.code == Code::DnsNameMissing), "{whole:?}");
+}
+
+#[test]
+fn silence_before_a_deadline_warns_of_nothing() {
+    let hasty = || Outcome::Silent { tries: 1, waited_ms: 200 };
+    let answered = Outcome::Reply(yes("10.96.0.1"));
+    assert_eq!(one(path(answered, hasty())), []);
+    let with = |outcome| {
+        let aaaa = asked(Purpose::Aaaa, Transport::Udp, KUBERNETES, outcome);
+        one([healthy(), vec![aaaa]].concat())
+    };
+    assert_eq!(with(hasty()), []);
+    assert_eq!(with(silent()), [Code::DnsAaaaDropped]);
+    // That nobody answers at all blocks, however little time was left.
+    assert_eq!(one(path(hasty(), hasty())), [Code::DnsSilent]);
 }

@@ -1,15 +1,22 @@
 //! Dns: what resolv.conf says to whom, and whether its nameservers answer, over what, and what.
 //!
-//! `conf` finds where resolvers differ about the file, `observe` asks,
-//! and two judges, one for the file and one for the answers, say what it means.
+//! `conf` finds where resolvers differ about the file, `observe` asks, and judges, one for the file,
+//! one for the way to each nameserver, one for what it knows, …, say what it means.
 
 mod ask;
+mod asker;
+mod burst;
 mod conf;
 #[cfg(test)]
 mod conf_tests;
+mod environment;
 mod expansion;
+mod hosts;
 mod judge;
+mod judge_environment;
 mod judge_file;
+mod judge_loss;
+mod judge_names;
 #[cfg(test)]
 mod judge_tests;
 mod message;
@@ -17,17 +24,24 @@ mod names;
 mod observe;
 mod outcome;
 mod path;
+mod pinned;
 mod resolve;
+mod servers;
+mod walk;
 
-pub use ask::{Ended, ask};
+pub use ask::{Ended, PATIENCE, ask};
+pub use burst::Burst;
 pub use conf::File;
+pub use environment::Variables;
 pub use expansion::{cost, expand};
+pub use hosts::{Hosts, Pin};
 pub use judge::judge;
-pub use message::{Extended, Question, Record, Reply, padded};
-pub use observe::{addresses, observe, planned};
+pub use message::{Extended, Question, Record, Reply, encode_padded, is_name};
+pub use observe::observe;
 pub use outcome::{Asked, Nameserver, Outcome, Purpose, Seen};
 pub use path::happened;
 pub use resolve::{Resolved, Resolver};
+pub use servers::{addresses, planned};
 
 use crate::{plan::DnsPlan, pod::resolv_conf::Reader};
 

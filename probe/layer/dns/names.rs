@@ -7,8 +7,12 @@ use super::{
 };
 use crate::{
     finding::{Code, Finding},
-    pod::{Family, Transport},
+    pod::Family,
 };
+
+/// How long no answer must have come for silence to be worth a warning, in milliseconds: two
+/// queries, and time for the second one's answer.
+const SILENCE_MS: u64 = 1000;
 
 /// What a nameserver's answers come to for one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub(super) enum Knows {
     No(String),
     /// The server could not or would not tell.
     Fails(Code, String),
+    /// No time was left to ask for all of it.
+    Unclear,
 }
 
 /// What the server knows about the cluster; none where no zone is known or nothing was answered.
@@ -50,6 +56,7 @@ pub(super) fn name(server: &Nameserver, name: &str) -> Option<Knows> {
     // The name as it is comes last, or first: what failed says more than what does not exist.
     let mut outcomes = asked.iter().map(|asked| match asked.reply() {
         Some(reply) => knows(server, asked, reply, None),
+        None if asked.outcome == Outcome::Unasked => Knows::Unclear,
         None if unaskable(asked) => Knows::No(sentence(server, asked, &happened(&asked.outcome))),
         None => {
             Knows::Fails(Code::DnsUpstreamDown, sentence(server, asked, &happened(&asked.outcome)))
@@ -58,7 +65,9 @@ pub(super) fn name(server: &Nameserver, name: &str) -> Option<Knows> {
     let first = outcomes.next()?;
     Some(outcomes.fold(first, |best, next| match (&best, &next) {
         // A truncated answer is one; whether the whole can be had is another question.
-        (_, Knows::Yes) | (Knows::No(_), Knows::Fails(..) | Knows::No(_)) => next,
+        (_, Knows::Yes)
+        | (Knows::No(_), Knows::Fails(..) | Knows::No(_) | Knows::Unclear)
+        | (Knows::Unclear, Knows::Fails(..)) => next,
         _ => best,
     }))
 }
@@ -97,28 +106,25 @@ fn sentence(server: &Nameserver, asked: &Asked, what: &str) -> String {
 
 /// What is worth a warning about a server that answers.
 pub(super) fn oddities(server: &Nameserver) -> Vec<Finding> {
-    let found = [lossy(server), aaaa(server), edns(server)];
+    let found = [aaaa(server), edns(server)];
     let warnings = found.into_iter().flatten().chain(wildcards(server));
     warnings.map(|finding| finding.of(Some(Family::of(server.address)))).collect()
 }
 
-fn lossy(server: &Nameserver) -> Option<Finding> {
-    let udp = server.asked.iter().filter(|a| a.transport == Transport::Udp && a.reply().is_some());
-    let (mut answered, mut lost, mut slowest) = (0, 0, 0);
-    for asked in udp {
-        answered += 1;
-        lost += asked.lost;
-        slowest = slowest.max(asked.elapsed_ms);
+/// Before a deadline, silence may be haste.
+pub(super) fn hasty(asked: &Asked) -> bool {
+    match asked.outcome {
+        Outcome::Silent { waited_ms, .. } => waited_ms < SILENCE_MS,
+        Outcome::Unasked => true,
+        _ => false,
     }
-    let address = server.address;
-    let reason = format!(
-        "ask {address} {answered} questions over UDP: {lost} lost before there was an answer, the slowest came after {slowest} ms"
-    );
-    (lost > 0).then(|| Finding::new(Code::DnsLossy, address.to_string(), reason))
 }
 
 fn aaaa(server: &Nameserver) -> Option<Finding> {
     let asked = server.asked.iter().find(|asked| asked.purpose == Purpose::Aaaa)?;
+    if hasty(asked) {
+        return None;
+    }
     let healthy = asked.reply().is_some_and(|reply| [0, 3].contains(&reply.rcode));
     let a = server.asked.iter().find_map(|a| (a.purpose == Purpose::Path).then(|| a.reply())?)?;
     if healthy || a.rcode != 0 {
@@ -136,7 +142,7 @@ fn edns(server: &Nameserver) -> Option<Finding> {
     // FORMERR, NOTIMP, BADVERS: how a server says that it does not know the OPT record.
     let broken = match &asked.outcome {
         Outcome::Reply(reply) => reply.rcode != plain.rcode && [1, 4, 16].contains(&reply.rcode),
-        Outcome::Silent { .. } | Outcome::Unusable { .. } => true,
+        Outcome::Silent { .. } | Outcome::Unusable { .. } => !hasty(asked),
         _ => false,
     };
     let what = format!("without EDNS {}, with it {}", plain.rcode_name(), happened(&asked.outcome));

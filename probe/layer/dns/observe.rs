@@ -1,105 +1,75 @@
 //! Asking every nameserver, side by side: first whether it answers at all, then what it knows.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use futures_util::{
     future::{join, join_all},
     stream::{self, StreamExt},
 };
 use hickory_proto::op::Message;
+use tokio::time::Instant;
 
 use super::{
-    ask::{ask, first_hop},
+    asker::Asker,
+    burst::{Burst, burst},
     conf::File,
+    environment::Variables,
     expansion::expand,
-    message::{Question, Record},
+    hosts::Hosts,
+    message::{Question, Record, encode},
     outcome::{Asked, Nameserver, Outcome, Purpose, Seen},
-    resolve::socket_address,
+    pinned::api_names,
+    servers::{servers, socket_address},
     zone,
 };
 use crate::{
-    layer::{egress::Egress, redirect::Play},
+    layer::{
+        egress::Egress,
+        ladder::{Ladder, climb},
+    },
     plan::Plan,
     pod::{
-        Family, Pod, Transport,
+        Pod, Transport,
         resolv_conf::{Reader, Server},
     },
 };
 
-/// Where DNS is served.
-const PORT: u16 = 53;
-/// No pod has more servers; a file that names more is not worth a flood.
-const MOST_SERVERS: usize = 8;
 /// Questions to one server at the same time.
 const AT_ONCE: usize = 8;
+/// However little time is left, silence means something only after a while, and where packets are
+/// lost is part of the answer.
+const LEAST_PATIENCE: Duration = Duration::from_millis(800);
+/// How long an answer in a burst is waited for at least: longer than a server takes for what it
+/// knows, and than a busy node delays a packet.
+const BURST_PATIENCE: Duration = Duration::from_millis(500);
+/// A server that is slow by nature has so many times its usual delay.
+const BURST_FACTOR: u64 = 4;
 
-/// Reads resolv.conf and asks its nameservers, and those that were named.
-pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
+/// Reads resolv.conf and asks its nameservers, and those that were named, for `patience`.
+pub async fn observe(plan: &Plan, pod: &Pod, patience: Duration) -> Seen {
     let file = File::look(&plan.dns.resolv_conf);
+    let variables = Variables::look();
+    let hosts = Some(Hosts::look(&plan.dns.hosts, &pinnable(plan, &file)));
+    let servers = servers(&file, &plan.dns.nameservers);
     let egress = Egress::new(plan, pod);
     let families = plan.addresses(pod).families;
-    let questions = Asker { plan, pod, file: &file, egress, families };
-    let servers = servers(&file, &plan.dns.nameservers);
-    let nameservers = join_all(servers.into_iter().map(|(server, configured)| {
-        let questions = &questions;
-        async move {
-            let asked = questions.everything(&server).await;
-            Nameserver { address: server.address, configured, asked }
-        }
-    }));
+    let until = Instant::now() + patience.max(LEAST_PATIENCE);
+    let asker = Asker { plan, pod, file: &file, variables: &variables, egress, families, until };
+    let nameservers = join_all(servers.iter().map(|(server, own)| asker.everything(server, *own)));
     let nameservers = nameservers.await;
-    Seen { file, nameservers }
+    Seen { file, variables, hosts, nameservers }
 }
 
-/// What would be asked, a line a nameserver.
-#[must_use]
-pub fn planned(plan: &Plan) -> String {
-    let file = File::look(&plan.dns.resolv_conf);
-    let servers = servers(&file, &plan.dns.nameservers);
-    let of = |transport: &str| {
-        let line = |(server, _): &(Server, bool)| {
-            let to = SocketAddr::new(server.address, PORT).to_string();
-            format!("dns         query {transport:<3} {to:<28} with the usual hop limit\n")
-        };
-        servers.iter().map(line).collect::<String>()
-    };
-    of("UDP") + &of("TCP")
-}
-
-/// Where the nameservers of a file and those that were named listen.
-#[must_use]
-pub fn addresses(plan: &Plan, pod: &Pod, file: &File) -> Vec<SocketAddr> {
-    let servers = servers(file, &plan.dns.nameservers);
-    servers.iter().map(|(server, _)| socket_address(server, pod)).collect()
-}
-
-/// The servers that anybody would ask, and whether they stand in the file.
-fn servers(file: &File, named: &[IpAddr]) -> Vec<(Server, bool)> {
-    let read = Reader::ALL.into_iter().flat_map(|reader| file.read(reader).servers);
-    let named = named.iter().map(|address| Server { address: *address, scope: None });
-    let mut known = BTreeSet::new();
-    let all = read.map(|server| (server, true)).chain(named.map(|server| (server, false)));
-    all.filter(|(server, _)| !server.address.is_unspecified())
-        // Who drops the scope means the same server.
-        .filter(|(server, _)| known.insert(server.address))
-        .take(MOST_SERVERS)
-        .collect()
-}
-
-/// Everything that a question depends on besides the server.
-struct Asker<'a> {
-    plan: &'a Plan,
-    pod: &'a Pod,
-    file: &'a File,
-    egress: Egress<'a>,
-    families: Vec<Family>,
+/// The names that matter if /etc/hosts has them: those under test, and the API server's, as its
+/// certificate has them.
+fn pinnable(plan: &Plan, file: &File) -> Vec<String> {
+    let mut names: Vec<String> = plan.dns.names().cloned().collect();
+    names.extend(api_names(zone(&plan.dns, file).as_deref()));
+    names
 }
 
 impl Asker<'_> {
-    async fn everything(&self, server: &Server) -> Vec<Asked> {
+    async fn everything(&self, server: &Server, configured: bool) -> Nameserver {
         let to = socket_address(server, self.pod);
         let path = self.path_question();
         let (udp, tcp) = join(
@@ -108,29 +78,57 @@ impl Asker<'_> {
         )
         .await;
         let works = [&udp, &tcp].into_iter().find(|asked| asked.reply().is_some());
-        let Some(transport) = works.map(|asked| asked.transport) else {
-            let silent = matches!(udp.outcome, Outcome::Silent { .. });
-            let hop = if silent { Some(self.first_hop(to, path).await) } else { None };
-            return [udp, tcp].into_iter().chain(hop).collect();
-        };
-        let further = self.further(&path).into_iter();
-        let further = further.map(|(purpose, question)| {
+        let works = works.map(|asked| asked.transport);
+        let (ladders, further) = join(self.ladders(to, [&udp, &tcp]), async {
+            match works {
+                Some(transport) => self.further(to, transport, &path).await,
+                None => Vec::new(),
+            }
+        })
+        .await;
+        let burst = self.burst(to, &udp).await;
+        let asked = [udp, tcp].into_iter().chain(further).collect();
+        Nameserver { address: server.address, configured, asked, ladders, burst }
+    }
+
+    /// What the server knows, once it is known to answer over this transport.
+    async fn further(&self, to: SocketAddr, transport: Transport, path: &Question) -> Vec<Asked> {
+        let questions = self.questions(path).into_iter().map(|(purpose, question)| {
             let edns = purpose == Purpose::Edns;
             self.ask(to, transport, purpose, question, edns)
         });
-        let names = stream::iter(&self.plan.dns.names).map(|name| self.name(to, transport, name));
-        let (further, names) = join(
-            stream::iter(further).buffered(AT_ONCE).collect::<Vec<_>>(),
-            names.buffered(AT_ONCE).collect::<Vec<_>>(),
+        let names = self.plan.dns.names().map(|name| self.name(to, transport, name));
+        let (questions, names) = join(
+            stream::iter(questions).buffered(AT_ONCE).collect::<Vec<_>>(),
+            stream::iter(names).buffered(AT_ONCE).collect::<Vec<_>>(),
         )
         .await;
-        [udp, tcp].into_iter().chain(further).chain(names.into_iter().flatten()).collect()
+        questions.into_iter().chain(names.into_iter().flatten()).collect()
     }
 
-    async fn first_hop(&self, to: SocketAddr, question: Question) -> Asked {
-        let outcome = first_hop(to, self.egress.play(to, Transport::Udp), &question).await;
-        let (purpose, transport) = (Purpose::FirstHop, Transport::Udp);
-        Asked { purpose, transport, question, outcome, lost: 0, elapsed_ms: 0 }
+    /// How far packets come over the transports that bring no answer: over UDP, and over TCP where
+    /// UDP is answered.
+    async fn ladders(&self, to: SocketAddr, [udp, tcp]: [&Asked; 2]) -> Vec<(Transport, Ladder)> {
+        let silent = |asked: &&Asked| matches!(asked.outcome, Outcome::Silent { .. });
+        let Some(asked) = [udp, tcp].into_iter().find(silent) else { return Vec::new() };
+        if asked.transport == Transport::Tcp && udp.reply().is_none() {
+            return Vec::new();
+        }
+        let Ok((_, query)) = encode(&asked.question, false) else { return Vec::new() };
+        let play = self.egress.play(to, asked.transport);
+        vec![(asked.transport, climb(to, asked.transport, play, &query).await)]
+    }
+
+    /// Many questions in a row, where they were asked for and one is answered over UDP.
+    async fn burst(&self, to: SocketAddr, path: &Asked) -> Option<Burst> {
+        let count = self.plan.dns.burst;
+        path.reply().filter(|_| count > 0)?;
+        // What was lost before says nothing about how long the server takes.
+        let took = if path.lost == 0 { path.elapsed_ms } else { 0 };
+        let usual = Duration::from_millis(took.saturating_mul(BURST_FACTOR));
+        let patience = usual.clamp(BURST_PATIENCE, BURST_PATIENCE * 5);
+        let play = self.egress.play(to, Transport::Udp);
+        Some(burst(to, play, &path.question.name, count, patience, self.until).await)
     }
 
     /// The name that every cluster has, or else the root, which every server knows.
@@ -144,18 +142,7 @@ impl Asker<'_> {
         }
     }
 
-    fn records(&self) -> Vec<Record> {
-        let of = |family: &Family| match family {
-            Family::Ipv4 => Record::A,
-            Family::Ipv6 => Record::Aaaa,
-        };
-        match self.families.as_slice() {
-            [] => vec![Record::A],
-            families => families.iter().map(of).collect(),
-        }
-    }
-
-    fn further(&self, path: &Question) -> Vec<(Purpose, Question)> {
+    fn questions(&self, path: &Question) -> Vec<(Purpose, Question)> {
         let mut further = vec![(Purpose::Edns, path.clone())];
         let Some(zone) = zone(&self.plan.dns, self.file) else { return further };
         if path.record == Record::A {
@@ -175,74 +162,40 @@ impl Asker<'_> {
         further
     }
 
-    /// Walks the name's expansion as glibc does, until an address is found.
+    /// Walks the name's expansion as each resolver does, until an address is found; what was asked
+    /// for another one is not asked again.
     async fn name(&self, to: SocketAddr, transport: Transport, name: &str) -> Vec<Asked> {
         let mut all = Vec::new();
-        for full in expand(Reader::Glibc, &self.file.read(Reader::Glibc), name) {
-            let asked = join_all(self.records().into_iter().map(|record| {
-                let question = Question { name: full.clone(), record };
-                self.with_tcp(to, transport, Purpose::Name(name.to_owned()), question)
-            }))
-            .await;
-            let found = |asked: &Asked| asked.reply().is_some_and(|r| !r.addresses.is_empty());
-            let found = asked.iter().flatten().any(found);
-            all.extend(asked.into_iter().flatten());
-            if found {
-                break;
+        let mut answered: BTreeMap<String, bool> = BTreeMap::new();
+        for reader in Reader::ALL {
+            let reading = self.variables.apply(reader, self.file.read(reader));
+            for full in expand(reader, &reading, name) {
+                if !answered.contains_key(&full) {
+                    let asked = self.full_name(to, transport, name, &full).await;
+                    let found =
+                        |asked: &Asked| asked.reply().is_some_and(|r| !r.addresses.is_empty());
+                    answered.insert(full.clone(), asked.iter().any(found));
+                    all.extend(asked);
+                }
+                if answered[&full] {
+                    break;
+                }
             }
         }
         all
     }
 
-    /// As libraries do it: what is truncated is asked for again over TCP.
-    async fn with_tcp(
+    async fn full_name(
         &self,
         to: SocketAddr,
         transport: Transport,
-        purpose: Purpose,
-        question: Question,
+        name: &str,
+        full: &str,
     ) -> Vec<Asked> {
-        let first = self.ask(to, transport, purpose.clone(), question.clone(), false).await;
-        let truncated = first.reply().is_some_and(|reply| reply.truncated);
-        if transport == Transport::Udp && truncated {
-            let second = self.ask(to, Transport::Tcp, purpose, question, false).await;
-            return vec![first, second];
-        }
-        vec![first]
+        let asked = join_all(self.records().into_iter().map(|record| {
+            let question = Question { name: full.to_owned(), record };
+            self.with_tcp(to, transport, Purpose::Name(name.to_owned()), question)
+        }));
+        asked.await.into_iter().flatten().collect()
     }
-
-    async fn ask(
-        &self,
-        to: SocketAddr,
-        transport: Transport,
-        purpose: Purpose,
-        question: Question,
-        edns: bool,
-    ) -> Asked {
-        let play = self.egress.play(to, transport);
-        let (outcome, lost, elapsed_ms) = if let Play::Cannot { reason } = play {
-            (Outcome::Masked { reason: reason.clone() }, 0, 0)
-        } else {
-            let ended = ask(to, transport, play, &question, edns).await;
-            (ended.outcome, ended.lost, ended.elapsed_ms)
-        };
-        Asked { purpose, transport, question, outcome, lost, elapsed_ms }
-    }
-}
-
-fn socket_address(server: &Server, pod: &Pod) -> SocketAddr {
-    match server.address {
-        IpAddr::V4(_) => SocketAddr::new(server.address, PORT),
-        IpAddr::V6(address) => {
-            let index = server.scope.as_ref().and_then(|name| interface(name, pod));
-            SocketAddrV6::new(address, PORT, 0, index.unwrap_or(0)).into()
-        }
-    }
-}
-
-/// The interface by its name, or the number that the scope is.
-fn interface(name: &str, pod: &Pod) -> Option<u32> {
-    let links = pod.links.list().iter();
-    let by_name = links.filter(|link| link.name == name).map(|link| link.index).next();
-    by_name.or_else(|| name.parse().ok())
 }

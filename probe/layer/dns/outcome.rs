@@ -5,10 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    burst::Burst,
     conf::File,
+    environment::Variables,
+    hosts::Hosts,
     message::{Question, Reply},
 };
-use crate::{layer::redirect::Offender, pod::Transport};
+use crate::{
+    layer::{ladder::Ladder, redirect::Offender},
+    pod::{
+        Transport,
+        resolv_conf::{Reader, Reading},
+    },
+};
 
 /// The way that a question and its answer went: the first axis, beside the response code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +61,8 @@ pub enum Outcome {
         /// Who would be needed.
         reason: String,
     },
+    /// Not asked: the deadline came first.
+    Unasked,
 }
 
 /// Why a question was asked.
@@ -60,8 +71,6 @@ pub enum Outcome {
 pub enum Purpose {
     /// Whether this server answers over this transport at all.
     Path,
-    /// Where a silent server's queries are lost: the same question with a hop limit of 1.
-    FirstHop,
     /// The same question with EDNS.
     Edns,
     /// The same name's IPv6 addresses.
@@ -113,6 +122,12 @@ pub struct Nameserver {
     pub configured: bool,
     /// The questions, in the order in which they were thought of.
     pub asked: Vec<Asked>,
+    /// How far packets come, over a transport without an answer.
+    #[serde(default)]
+    pub ladders: Vec<(Transport, Ladder)>,
+    /// Many questions in a row, where they were asked for.
+    #[serde(default)]
+    pub burst: Option<Burst>,
 }
 
 impl Nameserver {
@@ -135,6 +150,20 @@ impl Nameserver {
 pub struct Seen {
     /// resolv.conf.
     pub file: File,
+    /// What the environment adds to it.
+    #[serde(default)]
+    pub variables: Variables,
+    /// /etc/hosts, as far as it concerns the names under test.
+    #[serde(default)]
+    pub hosts: Option<Hosts>,
     /// The nameservers, in the order in which glibc asks them.
     pub nameservers: Vec<Nameserver>,
+}
+
+impl Seen {
+    /// What a program like this one, on this resolver, goes by.
+    #[must_use]
+    pub fn reading(&self, reader: Reader) -> Reading {
+        self.variables.apply(reader, self.file.read(reader))
+    }
 }

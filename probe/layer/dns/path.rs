@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::outcome::{Asked, Nameserver, Outcome, Purpose};
+use super::{
+    names,
+    outcome::{Asked, Nameserver, Outcome},
+};
 use crate::{
     finding::{Code, Finding, Layer},
     pod::{Family, Transport},
@@ -17,12 +20,13 @@ const NODE_LOCAL: &str = "169.254.20.10";
 pub(super) fn judge(server: &Nameserver, others_answer: bool) -> Option<Finding> {
     let (udp, tcp) = (server.path(Transport::Udp)?, server.path(Transport::Tcp)?);
     let address = server.address;
-    let masked = |asked: &Asked| matches!(asked.outcome, Outcome::Masked { .. });
+    let masked = |asked: &Asked| matches!(asked.outcome, Outcome::Masked { .. } | Outcome::Unasked);
     let what = format!("ask {address} for {} {}", udp.question.name, udp.question.record.name());
     let (code, reason) = match (udp.reply().is_some(), tcp.reply().is_some()) {
         (true, true) => return None,
         _ if masked(udp) && tcp.reply().is_none() => return None,
-        (true, false) if masked(tcp) => return None,
+        // Before a deadline, silence may be haste.
+        (true, false) if masked(tcp) || names::hasty(tcp) => return None,
         (true, false) => (
             Code::DnsTcpBlocked,
             format!("{what}: UDP is answered, TCP {}", happened(&tcp.outcome)),
@@ -44,9 +48,10 @@ pub(super) fn judge(server: &Nameserver, others_answer: bool) -> Option<Finding>
                 format!(", {} {}", second.transport, happened(&second.outcome))
             };
             let first = format!("{} {}", first.transport, happened(&first.outcome));
-            (code, format!("{what}: {first}{tail}{}", lost_where(server).unwrap_or_default()))
+            (code, format!("{what}: {first}{tail}"))
         }
     };
+    let reason = format!("{reason}{}", lost_where(server));
     let finding = match code {
         Code::ProbeFailed => Finding::unseen(Layer::Dns, &address.to_string(), reason),
         code => Finding::new(code, address.to_string(), reason),
@@ -54,15 +59,13 @@ pub(super) fn judge(server: &Nameserver, others_answer: bool) -> Option<Finding>
     Some(finding.of(Some(Family::of(address))))
 }
 
-/// How far the packets come, where the first hop told.
-fn lost_where(server: &Nameserver) -> Option<String> {
-    let hop = server.asked.iter().find(|asked| asked.purpose == Purpose::FirstHop)?;
-    match &hop.outcome {
-        Outcome::Failed { by: Some(by), .. } if by.is_time_exceeded() => {
-            Some(format!("; they come as far as {}, and are lost there or beyond", by.address))
-        }
-        _ => None,
-    }
+/// How far packets come over the transports without an answer.
+fn lost_where(server: &Nameserver) -> String {
+    let told = server
+        .ladders
+        .iter()
+        .map(|(transport, ladder)| format!("; over {transport}, {}", ladder.told()));
+    told.collect()
 }
 
 /// Why a server that answers over neither transport does not, and whether TCP told.
@@ -90,7 +93,9 @@ fn code(address: IpAddr, outcome: &Outcome) -> Code {
         Outcome::Failed { .. } => Code::DnsRejected,
         Outcome::WrongSource { .. } => Code::DnsWrongSource,
         Outcome::Unusable { .. } => Code::DnsAnswerUnusable,
-        Outcome::Reply(_) | Outcome::Silent { .. } | Outcome::Masked { .. } => Code::DnsSilent,
+        Outcome::Reply(_) | Outcome::Silent { .. } | Outcome::Masked { .. } | Outcome::Unasked => {
+            Code::DnsSilent
+        }
     }
 }
 
@@ -112,5 +117,6 @@ pub fn happened(outcome: &Outcome) -> String {
             format!("gets no answer to {tries} queries in {waited_ms} ms")
         }
         Outcome::Masked { reason } => format!("is not asked: {reason}"),
+        Outcome::Unasked => "is not asked: the deadline came first".to_owned(),
     }
 }

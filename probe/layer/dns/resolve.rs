@@ -6,19 +6,20 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ask::ask,
+    ask::{PATIENCE, ask},
     conf::File,
     expansion::expand,
     message::{Question, Record},
     outcome::Outcome,
     path::happened,
+    servers::socket_address,
 };
 use crate::{
     layer::{egress::Egress, redirect::Play},
@@ -29,8 +30,6 @@ use crate::{
     },
 };
 
-/// Where DNS is served.
-const PORT: u16 = 53;
 /// The names that need no DNS.
 const HOSTS: &str = "/etc/hosts";
 
@@ -172,28 +171,13 @@ impl<'a> Resolver<'a> {
                 }
                 play => play,
             };
-            outcome = ask(to, transport, play, question, false).await.outcome;
+            outcome = ask(to, transport, play, question, false, PATIENCE).await.outcome;
             match &outcome {
                 Outcome::Reply(reply) if reply.truncated => {}
                 _ => break,
             }
         }
         (outcome, masked)
-    }
-}
-
-/// The server's address with the scope that its interface is.
-pub(super) fn socket_address(server: &Server, pod: &Pod) -> SocketAddr {
-    let by_name = |name: &String| {
-        let mut links = pod.links.list().iter().filter(|link| link.name == *name);
-        links.next().map(|link| link.index).or_else(|| name.parse().ok())
-    };
-    match server.address {
-        IpAddr::V4(_) => SocketAddr::new(server.address, PORT),
-        IpAddr::V6(address) => {
-            let index = server.scope.as_ref().and_then(by_name);
-            SocketAddrV6::new(address, PORT, 0, index.unwrap_or(0)).into()
-        }
     }
 }
 

@@ -99,7 +99,8 @@ impl Peer {
     /// # Errors
     /// One clause: the name cannot be asked for.
     pub(super) fn datagram(&self, length: usize) -> Result<Vec<u8>, String> {
-        dns::padded(&self.question, length)
+        let size = u16::try_from(length).unwrap_or(u16::MAX);
+        dns::encode_padded(&self.question, size).map(|(_, query)| query)
     }
 
     /// Whether this is its whole answer; `silent`: nothing more came for a while.

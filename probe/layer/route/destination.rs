@@ -1,4 +1,4 @@
-//! Where each destination's packets would go: the outside, nameservers, the API server.
+//! Where each destination's packets would go: the outside, nameservers, the API server, targets.
 
 use std::net::IpAddr;
 
@@ -71,7 +71,8 @@ fn is_empty(family: Family, pod: &Pod) -> bool {
 
 /// Nameservers and the API server, as far as that does not follow from the family's own trouble.
 /// A resolver goes on to its next server at once when there is no way to one: only if no server is
-/// left, nothing resolves. Of a family that is not under test, a missing route is told and no more.
+/// left, nothing resolves. Of a family that is not under test, a missing route is told and no more;
+/// of a target likewise, for its own layer fails on it, and looks at all the others.
 pub(super) fn others(
     families: &[Family],
     before: &[Finding],
@@ -95,6 +96,7 @@ pub(super) fn others(
                 Role::Nameserver if a_server_is_left => ("nameserver", Code::RouteNameserverLost),
                 Role::Nameserver => ("nameserver", code),
                 Role::ApiServer => ("API server", code),
+                Role::Target => ("target", Code::RouteTargetLost),
             };
             let reason = format!("look up the route to {what} {destination}: {clause}");
             let finding = Finding::new(code, format!("{what} {destination}"), reason);

@@ -62,7 +62,7 @@ fn on_link(
 ) -> Option<Finding> {
     let what = match lookup.role {
         Role::ApiServer => "API server",
-        Role::Nameserver | Role::Outside => "nameserver",
+        Role::Nameserver | Role::Outside | Role::Target => "nameserver",
     };
     let network = covering(*ip, link, pod).map(|address| {
         let net = ipnet::IpNet::new(address.ip, address.prefix).map(|net| net.trunc().to_string());

@@ -154,6 +154,17 @@ fn one_nameserver_of_two_is_enough() {
 }
 
 #[test]
+fn a_target_without_a_route_is_told_and_blocks_nothing() {
+    let to = |answer| [outside(routed()), lookup(Role::Target, "10.9.0.1", answer)];
+    assert_eq!(codes(&pod(), &to(refused("ENETUNREACH")), &[]), [Code::RouteTargetLost]);
+    assert_eq!(codes(&pod(), &to(routed()), &[]), []);
+    // It is no nameserver that would be left.
+    let [default, named] = to(routed());
+    let lost = lookup(Role::Nameserver, "10.96.0.10", refused("ENETUNREACH"));
+    assert_eq!(codes(&pod(), &[default, named, lost], &[]), [Code::RouteNoRouteTo]);
+}
+
+#[test]
 fn a_silent_gateway_is_named_by_where_it_is() {
     for state in [Resolution::Failed, Resolution::Incomplete] {
         let silent = [next_hop("10.0.0.1", state)];

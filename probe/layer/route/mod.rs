@@ -1,5 +1,5 @@
-//! Route: would a packet to a nameserver, to the API server and to the outside leave this pod, by
-//! which link, and does the next hop answer?
+//! Route: would a packet to a nameserver, to the API server, to a target and to the outside leave this
+//! pod, by which link, and does the next hop answer?
 
 mod destination;
 mod gateway;

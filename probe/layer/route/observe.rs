@@ -44,6 +44,8 @@ pub enum Role {
     Nameserver,
     /// The API server's service.
     ApiServer,
+    /// An address that was named on the command line: another layer asks for it and judges it.
+    Target,
 }
 
 /// One fib lookup.
@@ -80,7 +82,8 @@ pub struct Neighbour {
 /// Everything the route layer saw beyond the pod snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// The lookups that the kernel answered: the families under test, nameservers, API server.
+    /// The lookups that the kernel answered: the families under test, nameservers, API server,
+    /// targets.
     pub lookups: Look<Vec<Lookup>>,
     /// The next hops, each once.
     pub neighbours: Vec<Neighbour>,
@@ -152,6 +155,11 @@ fn destinations(
     let mut all: Vec<_> = families.iter().map(outside).collect();
     all.extend(environment.nameservers.iter().map(nameserver));
     all.extend(plan.service.map(service));
+    for target in plan.destinations() {
+        if !all.iter().any(|(_, known, _)| *known == target) {
+            all.push((Role::Target, target, None));
+        }
+    }
     all
 }
 
@@ -210,7 +218,7 @@ fn look_again(netlink: &mut Netlink, neighbour: &mut Neighbour, start: Instant) 
 }
 
 /// The next hops of the lookups. An address that stands for everything is nobody's own: it is asked
-/// for only through a gateway.
+/// for only through a gateway. Nothing is sent to a target here: its own layer does, if at all.
 fn wanted(lookups: &[Lookup]) -> Vec<Wanted> {
     let mut all: Vec<Wanted> = Vec::new();
     for lookup in lookups {
@@ -219,6 +227,7 @@ fn wanted(lookups: &[Lookup]) -> Vec<Wanted> {
         let ip = path.gateway.unwrap_or(lookup.destination);
         let known = |w: &Wanted| (w.neighbour.ip, w.neighbour.link_index) == (ip, path.link_index);
         if path.kind != "unicast"
+            || lookup.role == Role::Target
             || (on_link && lookup.role == Role::Outside)
             || all.iter().any(known)
         {
@@ -228,7 +237,9 @@ fn wanted(lookups: &[Lookup]) -> Vec<Wanted> {
             // Through a gateway any packet asks for the gateway; one that nobody captures is best.
             _ if !on_link => (Transport::Udp, DISCARD),
             Role::ApiServer => (Transport::Tcp, lookup.port.unwrap_or(DISCARD)),
-            Role::Nameserver | Role::Outside => (Transport::Udp, lookup.port.unwrap_or(DISCARD)),
+            Role::Nameserver | Role::Outside | Role::Target => {
+                (Transport::Udp, lookup.port.unwrap_or(DISCARD))
+            }
         };
         let to = SocketAddr::new(lookup.destination, port);
         all.push(Wanted { to, transport, neighbour: unasked(ip, path) });

@@ -47,7 +47,7 @@ pub(super) fn sources(pod: &Pod, environment: &Environment, lookups: &[Lookup]) 
         let (to, source) = (lookup.destination, path.source?);
         let mut own = environment.pod_ips.iter().filter(|ip| Family::of(to).holds(**ip)).peekable();
         let what = match lookup.role {
-            Role::Outside => return None,
+            Role::Outside | Role::Target => return None,
             Role::Nameserver => "nameserver",
             Role::ApiServer => "API server",
         };
