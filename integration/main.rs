@@ -32,6 +32,8 @@ mod meshes;
 mod occupied;
 /// What is below the mesh, broken and intact: each code of links, addresses and routes.
 mod pod_network;
+/// Targets that a person names.
+mod reach;
 /// Rules broken one at a time, and what flows say of each.
 mod sweep;
 /// Time: rules that come late, signals, deadlines.

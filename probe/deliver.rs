@@ -15,7 +15,7 @@ use crate::{
     finding::{Code, Layer},
     judge,
     layer::{
-        dns,
+        dns, reach,
         redirect::{Flow, Promise, flows},
         route,
     },
@@ -227,12 +227,15 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
             },
         ));
     }
-    if plan.layers != [Layer::Dns] {
+    if plan.layers.iter().any(|layer| ![Layer::Dns, Layer::Reach].contains(layer)) {
         lines.extend(flows(&plan.capture, &plan.addresses(&pod)).iter().map(planned));
     }
     print(&lines);
     if plan.asks(Layer::Dns) {
         print(&dns::planned(plan));
+    }
+    if plan.asks(Layer::Reach) {
+        print(&reach::planned(plan));
     }
     ExitCode::SUCCESS
 }

@@ -9,7 +9,7 @@ use crate::{
     detect::Detected,
     finding::{Code, Finding, Layer, Severity},
     layer::{
-        dns, link,
+        dns, link, reach,
         redirect::{self, Judged, Proof},
         route,
     },
@@ -52,7 +52,7 @@ pub fn judge(recording: &Recording) -> Report {
             (Verdict::Fail, Some(cause)) if cause.layer == Layer::Redirect => {
                 plan.redirect_exit_code
             }
-            (Verdict::Fail, Some(cause)) => cause.layer.exit_code(),
+            (Verdict::Fail, Some(cause)) => cause.code.exit_code(cause.layer),
         },
     };
     let reached = |layer: &Layer| match layer {
@@ -60,7 +60,8 @@ pub fn judge(recording: &Recording) -> Report {
         Layer::Route => seen.as_ref().is_some_and(|seen| seen.route.is_some()),
         Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
         Layer::Dns => seen.as_ref().is_some_and(|seen| seen.dns.is_some()),
-        Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => false,
+        Layer::Reach => seen.as_ref().is_some_and(|seen| seen.reach.is_some()),
+        Layer::Service | Layer::Mtu | Layer::Node => false,
     };
     Report {
         schema_version: REPORT_VERSION,
@@ -119,6 +120,9 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     }
     if let Some(dns_seen) = &seen.dns {
         judged.findings.extend(dns::judge(plan, &seen.pod, dns_seen));
+    }
+    if let Some(reach_seen) = &seen.reach {
+        judged.findings.extend(reach::judge(plan, &seen.pod, reach_seen));
     }
     judged
 }
@@ -183,6 +187,9 @@ fn unmet(
     let missing: BTreeSet<&str> = required.chain(*unclear).map(|proof| proof.name()).collect();
     let missing: Vec<&str> = missing.into_iter().collect();
     let dns = unseen_dns(plan, findings);
+    // Each target was named by a person: one that could not be tried is no success.
+    let untried = |f: &&Finding| f.layer == Layer::Reach && f.severity == Severity::Unknown;
+    let untried = findings.iter().find(untried);
     let matters = |f: &&Finding| match f.layer {
         Layer::Redirect => true,
         Layer::Dns => dns.is_some() && !redirect,
@@ -207,11 +214,16 @@ fn unmet(
         format!("prove anything about redirection: {why}")
     } else if let Some(dns) = dns {
         format!("look at the nameservers: {}", dns.reason)
+    } else if let Some(untried) = untried {
+        format!("look at every target: {}", untried.reason)
     } else {
         return None;
     };
-    let spoken_of =
-        if missing.is_empty() && !proved.is_empty() { dns.or(unknown) } else { unknown };
+    let spoken_of = if missing.is_empty() && !proved.is_empty() {
+        dns.or(untried).or(unknown)
+    } else {
+        unknown
+    };
     let mut finding = Finding::new(Code::ProofRequired, "--require", reason);
     if let Some(unknown) = spoken_of {
         finding.hint.clone_from(&unknown.hint);

@@ -14,7 +14,10 @@ use crate::{
     capture::Capture,
     detect::{Candidate, Detected},
     finding::Layer,
-    layer::redirect::{Addresses, Proof},
+    layer::{
+        reach::Target,
+        redirect::{Addresses, Proof},
+    },
     pod::{Family, Pod},
 };
 
@@ -67,6 +70,26 @@ impl Default for DnsPlan {
     }
 }
 
+/// What the reach layer looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReachPlan {
+    /// The targets, in the order in which they were named.
+    pub targets: Vec<Target>,
+    /// How long one attempt may take where the target does not say, in milliseconds.
+    pub timeout_ms: u64,
+    /// How often a target is tried where it does not say.
+    pub attempts: u32,
+    /// The certificates that chains must lead to.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for ReachPlan {
+    fn default() -> ReachPlan {
+        ReachPlan { targets: Vec::new(), timeout_ms: 2000, attempts: 1, ca_file: None }
+    }
+}
+
 /// What was asked for; everything that judging needs besides what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,6 +121,9 @@ pub struct Plan {
     /// What the dns layer looks at, if it does.
     #[serde(default)]
     pub dns: DnsPlan,
+    /// What the reach layer looks at, if it does.
+    #[serde(default)]
+    pub reach: ReachPlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Whether to listen on the capture ports.
@@ -132,6 +158,7 @@ impl Plan {
             app: None,
             layers: Layer::BY_DEFAULT.to_vec(),
             dns: DnsPlan::default(),
+            reach: ReachPlan::default(),
             require: Vec::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cause::Cause,
-    layer::{dns, redirect, route},
+    layer::{dns, reach, redirect, route},
     plan::Plan,
     pod::{Environment, Pod},
 };
@@ -30,6 +30,9 @@ pub struct Seen {
     pub redirect: Option<redirect::Seen>,
     /// The dns layer; likewise.
     pub dns: Option<dns::Seen>,
+    /// The reach layer; likewise.
+    #[serde(default)]
+    pub reach: Option<reach::Seen>,
 }
 
 /// How the look came about.

@@ -11,7 +11,7 @@ use crate::{
     detect,
     finding::{Code, Finding, Layer, Severity},
     judge,
-    layer::{dns, redirect, route},
+    layer::{dns, reach, redirect, route},
     plan::{Listeners, Plan},
     pod::{self, Pod},
     profile,
@@ -31,7 +31,15 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     let pod = pod::snapshot(&plan.watched_ports());
     let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
-    let mut seen = Seen { pod, environment, route: None, survey: None, redirect: None, dns: None };
+    let mut seen = Seen {
+        pod,
+        environment,
+        route: None,
+        survey: None,
+        redirect: None,
+        dns: None,
+        reach: None,
+    };
     if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, &seen)) {
         let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
         seen.route = Some(routes);
@@ -49,6 +57,9 @@ pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     // the rest does not.
     if plan.asks(Layer::Dns) {
         seen.dns = Some(dns::observe(plan, &seen.pod).await);
+    }
+    if plan.asks(Layer::Reach) {
+        seen.reach = Some(reach::observe(plan, &seen.pod).await);
     }
     seen
 }

@@ -11,6 +11,8 @@ mod path;
 /// The servers.
 mod responder;
 
+pub use responder::{Responder, Stand, bytes, cluster};
+
 use crate::world::{Launch, Output, Pod, Who, World};
 
 /// As the kubelet writes it, but for the server.

@@ -5,6 +5,7 @@ mod code;
 mod diagnosis;
 mod dns;
 mod link;
+mod reach;
 mod redirect;
 mod route;
 

@@ -3,11 +3,14 @@
 pub mod client;
 pub mod dial;
 pub mod error_queue;
+pub mod limit;
 pub mod listen;
 pub mod netlink;
 pub mod nudge;
 pub mod owner;
+pub mod ping;
 pub mod sock_diag;
+pub mod stream;
 
 use std::io;
 

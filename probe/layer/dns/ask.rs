@@ -38,14 +38,17 @@ const HOP_PATIENCE: Duration = Duration::from_millis(200);
 const SPURIOUS: Duration = Duration::from_millis(5);
 
 /// An answer, or the lack of one.
-pub(super) struct Ended {
-    pub(super) outcome: Outcome,
-    pub(super) lost: u32,
-    pub(super) elapsed_ms: u64,
+pub struct Ended {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How many earlier tries were lost.
+    pub lost: u32,
+    /// From the first try until the outcome.
+    pub elapsed_ms: u64,
 }
 
 /// Asks over one transport until there is an answer, a refusal, or no patience left.
-pub(super) async fn ask(
+pub async fn ask(
     to: SocketAddr,
     transport: Transport,
     play: &Play,

@@ -141,6 +141,18 @@ pub fn encode(question: &Question, edns: bool) -> Result<(u16, Vec<u8>), String>
     message.to_vec().map(|bytes| (id, bytes)).map_err(|error| error.to_string())
 }
 
+/// Whether the answer has records of the kind that was asked for; a truncated one has, over TCP.
+#[must_use]
+pub fn has(reply: &Reply, question: &Question) -> bool {
+    let some = match question.record {
+        Record::A | Record::Aaaa => !reply.addresses.is_empty(),
+        Record::Txt => !reply.texts.is_empty(),
+        // What is denied comes with an SOA record.
+        Record::Ns => reply.zone.is_none(),
+    };
+    reply.rcode == 0 && (some || reply.truncated)
+}
+
 /// Reads what came back.
 #[must_use]
 pub fn decode(bytes: &[u8], id: u16, question: &Question) -> Decoded {

@@ -17,13 +17,17 @@ mod names;
 mod observe;
 mod outcome;
 mod path;
+mod resolve;
 
+pub use ask::{Ended, ask};
 pub use conf::File;
 pub use expansion::{cost, expand};
 pub use judge::judge;
-pub use message::{Extended, Question, Record, Reply};
+pub use message::{Extended, Question, Record, Reply, has};
 pub use observe::{observe, planned};
 pub use outcome::{Asked, Nameserver, Outcome, Purpose, Seen};
+pub use path::happened;
+pub use resolve::{Resolved, Resolver};
 
 use crate::{plan::DnsPlan, pod::resolv_conf::Reader};
 

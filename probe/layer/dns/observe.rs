@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, SocketAddr, SocketAddrV6},
+    net::{IpAddr, SocketAddr},
 };
 
 use futures_util::{
@@ -17,6 +17,7 @@ use super::{
     expansion::expand,
     message::{Question, Record},
     outcome::{Asked, Nameserver, Outcome, Purpose, Seen},
+    resolve::socket_address,
     zone,
 };
 use crate::{
@@ -92,7 +93,7 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     async fn everything(&self, server: &Server) -> Vec<Asked> {
-        let to = self.socket_address(server);
+        let to = socket_address(server, self.pod);
         let path = self.path_question();
         let (udp, tcp) = join(
             self.ask(to, Transport::Udp, Purpose::Path, path.clone(), false),
@@ -219,22 +220,5 @@ impl Asker<'_> {
             (ended.outcome, ended.lost, ended.elapsed_ms)
         };
         Asked { purpose, transport, question, outcome, lost, elapsed_ms }
-    }
-
-    fn socket_address(&self, server: &Server) -> SocketAddr {
-        match server.address {
-            IpAddr::V4(_) => SocketAddr::new(server.address, PORT),
-            IpAddr::V6(address) => {
-                let index = server.scope.as_ref().and_then(|name| self.interface(name));
-                SocketAddrV6::new(address, PORT, 0, index.unwrap_or(0)).into()
-            }
-        }
-    }
-
-    /// The interface by its name, or the number that the scope is.
-    fn interface(&self, name: &str) -> Option<u32> {
-        let links = self.pod.links.list().iter();
-        let by_name = links.filter(|link| link.name == name).map(|link| link.index).next();
-        by_name.or_else(|| name.parse().ok())
     }
 }

@@ -95,7 +95,8 @@ fn code(address: IpAddr, outcome: &Outcome) -> Code {
 }
 
 /// What became of it: the end of a sentence.
-pub(super) fn happened(outcome: &Outcome) -> String {
+#[must_use]
+pub fn happened(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Reply(reply) => format!("is answered with {}", reply.rcode_name()),
         Outcome::WrongSource { from } => format!("is answered by {from}, who was not asked"),

@@ -1,0 +1,236 @@
+//! Looking a name up as an application of the pod would: /etc/hosts, then the servers of
+//! resolv.conf one after another along the search list, as glibc walks it. Unlike a resolver
+//! library, it knows why there is no address.
+
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
+};
+
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ask::ask,
+    conf::File,
+    expansion::expand,
+    message::{Question, Record},
+    outcome::Outcome,
+    path::happened,
+};
+use crate::{
+    layer::{egress::Egress, redirect::Play},
+    plan::Plan,
+    pod::{
+        Family, Pod, Transport,
+        resolv_conf::{Reader, Reading, Server},
+    },
+};
+
+/// Where DNS is served.
+const PORT: u16 = 53;
+/// The names that need no DNS.
+const HOSTS: &str = "/etc/hosts";
+
+/// What came of looking a name up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolved {
+    /// Its addresses, in the order of the answer.
+    Addresses(Vec<IpAddr>),
+    /// The servers say that it has none of the families asked for.
+    Missing(String),
+    /// No server said anything about it, and why.
+    Failed(String),
+    /// A mesh answers in the servers' place, and did not.
+    Masked(String),
+}
+
+/// Who to ask, and how.
+pub struct Resolver<'a> {
+    pod: &'a Pod,
+    egress: Egress<'a>,
+    reading: Reading,
+    hosts: BTreeMap<String, Vec<IpAddr>>,
+    /// The server that answered last: others may be dead, which need not be found out for each name.
+    preferred: Cell<usize>,
+}
+
+impl<'a> Resolver<'a> {
+    /// Reads resolv.conf and /etc/hosts.
+    #[must_use]
+    pub fn new(plan: &'a Plan, pod: &'a Pod) -> Resolver<'a> {
+        let mut reading = File::look(&plan.dns.resolv_conf).read(Reader::Glibc);
+        if reading.servers.is_empty() {
+            // As both C libraries do.
+            let here = Server { address: Ipv4Addr::LOCALHOST.into(), scope: None };
+            reading.servers.push(here);
+        }
+        let hosts = hosts(&fs::read_to_string(HOSTS).unwrap_or_default());
+        let egress = Egress::new(plan, pod);
+        Resolver { pod, egress, reading, hosts, preferred: Cell::new(0) }
+    }
+
+    /// The servers' addresses, in the order in which they are asked.
+    #[must_use]
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        self.reading.servers.iter().map(|server| socket_address(server, self.pod)).collect()
+    }
+
+    /// The absolute names that stand for this one, in the order in which they are asked for.
+    #[must_use]
+    pub fn names(&self, name: &str) -> Vec<String> {
+        expand(Reader::Glibc, &self.reading, name)
+    }
+
+    /// The name's addresses of these families.
+    pub async fn look_up(&self, name: &str, families: &[Family]) -> Resolved {
+        let known = |addresses: &[IpAddr]| {
+            let of = addresses.iter().copied().filter(|ip| families.contains(&Family::of(*ip)));
+            of.collect::<Vec<IpAddr>>()
+        };
+        let bare = name.trim_end_matches('.').to_ascii_lowercase();
+        let own = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+        let found = match self.hosts.get(&bare) {
+            Some(addresses) => known(addresses),
+            // RFC 6761: nobody is asked for it.
+            None if bare == "localhost" || bare.ends_with(".localhost") => known(&own),
+            None => Vec::new(),
+        };
+        if found.is_empty() { self.ask(name, families).await } else { Resolved::Addresses(found) }
+    }
+
+    async fn ask(&self, name: &str, families: &[Family]) -> Resolved {
+        let mut said = Resolved::Missing(format!("no server was asked for {name}"));
+        for full in self.names(name) {
+            let records = families.iter().map(|family| match family {
+                Family::Ipv4 => Record::A,
+                Family::Ipv6 => Record::Aaaa,
+            });
+            let all = records.map(|record| self.record(&full, record));
+            let all = join_all(all).await;
+            let mut addresses = Vec::new();
+            for one in &all {
+                match one {
+                    Resolved::Addresses(found) => addresses.extend(found),
+                    // What is not known outweighs what is denied: the name may exist.
+                    Resolved::Missing(_) if matches!(said, Resolved::Failed(_)) => {}
+                    other => said = other.clone(),
+                }
+            }
+            if !addresses.is_empty() {
+                return Resolved::Addresses(addresses);
+            }
+            if !all.iter().any(|one| matches!(one, Resolved::Missing(_))) {
+                return said;
+            }
+        }
+        said
+    }
+
+    /// One kind of record of one absolute name, from the first server that knows.
+    async fn record(&self, name: &str, record: Record) -> Resolved {
+        let question = Question { name: name.to_owned(), record };
+        let servers = self.servers();
+        let first = self.preferred.get().min(servers.len().saturating_sub(1));
+        let mut said = Resolved::Failed("resolv.conf names no server".to_owned());
+        for turn in 0..servers.len() {
+            let at = (first + turn) % servers.len();
+            let to = servers[at];
+            let (outcome, masked) = self.question(to, &question).await;
+            let what = || format!("ask {} for {name} {}: ", to.ip(), record.name());
+            if let Outcome::Reply(reply) = &outcome
+                && (reply.rcode == 0 || reply.rcode == 3)
+            {
+                self.preferred.set(at);
+                if reply.addresses.is_empty() {
+                    let none = if reply.rcode == 3 { "NXDOMAIN" } else { "no such record" };
+                    return Resolved::Missing(what() + none);
+                }
+                return Resolved::Addresses(reply.addresses.clone());
+            }
+            said = match masked {
+                Some(reason) => Resolved::Masked(reason),
+                None => Resolved::Failed(what() + &happened(&outcome)),
+            };
+        }
+        said
+    }
+
+    /// Where the mesh answers in the servers' place, so it does for applications: its answer
+    /// counts, and its silence tells nothing.
+    async fn question(&self, to: SocketAddr, question: &Question) -> (Outcome, Option<String>) {
+        let mut masked = None;
+        let mut outcome = Outcome::Silent { tries: 0, waited_ms: 0 };
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let play = match self.egress.play(to, transport) {
+                Play::Cannot { reason } => {
+                    masked = Some(reason.clone());
+                    &Play::Own
+                }
+                play => play,
+            };
+            outcome = ask(to, transport, play, question, false).await.outcome;
+            match &outcome {
+                Outcome::Reply(reply) if reply.truncated => {}
+                _ => break,
+            }
+        }
+        (outcome, masked)
+    }
+}
+
+/// The server's address with the scope that its interface is.
+pub(super) fn socket_address(server: &Server, pod: &Pod) -> SocketAddr {
+    let by_name = |name: &String| {
+        let mut links = pod.links.list().iter().filter(|link| link.name == *name);
+        links.next().map(|link| link.index).or_else(|| name.parse().ok())
+    };
+    match server.address {
+        IpAddr::V4(_) => SocketAddr::new(server.address, PORT),
+        IpAddr::V6(address) => {
+            let index = server.scope.as_ref().and_then(by_name);
+            SocketAddrV6::new(address, PORT, 0, index.unwrap_or(0)).into()
+        }
+    }
+}
+
+/// hosts(5): an address and its names a line.
+fn hosts(text: &str) -> BTreeMap<String, Vec<IpAddr>> {
+    let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_ascii_whitespace();
+        let Some(address) = words.next().and_then(|word| word.parse().ok()) else { continue };
+        for name in words {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            hosts.entry(name).or_default().push(address);
+        }
+    }
+    hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::hosts;
+
+    #[test]
+    fn every_name_of_a_line_has_its_address_and_comments_have_none() {
+        let read = hosts("10.0.0.7\tdb db.local # old: 10.0.0.8 gone\nfd00::7 DB.\nbroken db\n");
+        let of = |name: &str| read.get(name).map(|a| a.iter().map(ToString::to_string).collect());
+        assert_eq!(of("db"), Some(vec!["10.0.0.7".to_owned(), "fd00::7".to_owned()]));
+        assert_eq!(of("db.local"), Some(vec!["10.0.0.7".to_owned()]));
+        assert_eq!(of("gone"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_text_never_panics(text in "\\PC*") {
+            let _ = hosts(&text);
+        }
+    }
+}
