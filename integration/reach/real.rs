@@ -21,8 +21,10 @@ pub struct Nginx {
     pub ca_file: PathBuf,
 }
 
-fn issuer() -> CertifiedIssuer<'static, KeyPair> {
+fn issuer(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
     CertifiedIssuer::self_signed(params, key).expect("a CA")
@@ -45,10 +47,10 @@ fn certificate(pod: &Pod, name: &str, by: &CertifiedIssuer<'static, KeyPair>, da
 
 impl Nginx {
     pub fn on(pod: &Pod) -> Nginx {
-        let (ca, other) = (issuer(), issuer());
+        let (ca, other) = (issuer("one"), issuer("other"));
         let ca_file = pod.file("ca.pem");
         fs::write(&ca_file, ca.pem()).expect("a file");
-        let mut servers = String::new();
+        let mut servers = Vec::new();
         for (port, name, by, days) in [
             (8443, "good", &ca, 90),
             (8444, "over", &ca, -3),
@@ -57,14 +59,14 @@ impl Nginx {
         ] {
             certificate(pod, name, by, days);
             let file = |kind: &str| pod.file(&format!("{name}.{kind}")).display().to_string();
-            servers += &format!(
-                "server {{ listen 10.77.0.1:{port} ssl http2; ssl_certificate {}; ssl_certificate_key {};
-                 location / {{ return 204; }}
-                 location /grpc.health.v1.Health/ {{ grpc_pass grpc://10.77.0.1:50051; }} }}\n",
-                file("pem"),
-                file("key")
+            let (pem, key) = (file("pem"), file("key"));
+            let server = format!(
+                "listen 10.77.0.1:{port} ssl http2; ssl_certificate {pem}; ssl_certificate_key {key};"
             );
+            let health = "location /grpc.health.v1.Health/ { grpc_pass grpc://10.77.0.1:50051; }";
+            servers.push(format!("server {{ {server} location / {{ return 204; }} {health} }}"));
         }
+        let servers = servers.join("\n");
         let (directory, conf) = (pod.file("nginx"), pod.file("nginx.conf"));
         fs::create_dir(&directory).expect("a directory");
         let at = directory.display();
@@ -81,7 +83,7 @@ impl Nginx {
         );
         fs::write(&conf, text).expect("a file");
         let program = Program::on(&pod.node, &["nginx", "-c", &conf.display().to_string()]);
-        until("nginx", || TcpStream::connect("10.77.0.1:8446").is_ok());
+        until("nginx", || pod.node.run(|| TcpStream::connect("10.77.0.1:8446").is_ok()));
         Nginx { _program: program, ca_file }
     }
 }

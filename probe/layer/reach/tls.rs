@@ -145,6 +145,9 @@ fn clause(error: &Error) -> String {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "the CA file does not have its issuer".to_owned()
         }
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "no certificate of the CA file has signed it".to_owned()
+        }
         Error::InvalidCertificate(why) => why.to_string(),
         other => format!("fails: {other}"),
     }
