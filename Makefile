@@ -18,7 +18,7 @@ help: ## List the targets
 
 .PHONY: tools
 tools: ## Install or name what demo, test and bench need
-	@.ci/tools ip iptables-restore ip6tables-restore nft conntrack setpriv unshare gcc dnsmasq openssl
+	@.ci/tools ip iptables-restore ip6tables-restore nft conntrack setpriv unshare gcc dnsmasq nginx openssl
 
 # A static binary runs in any image. musl makes the smaller one; glibc serves where it is not had.
 .PHONY: build

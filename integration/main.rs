@@ -36,6 +36,8 @@ mod occupied;
 mod pod_network;
 /// The API server and who stands before it.
 mod service;
+/// Targets that a person names.
+mod reach;
 /// Rules broken one at a time, and what flows say of each.
 mod sweep;
 /// Time: rules that come late, signals, deadlines.

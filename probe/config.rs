@@ -1,7 +1,10 @@
-//! The configuration file: YAML, a flat mapping from the long names of flags to their values.
+//! The configuration file: YAML, a flat mapping from the long names of flags to their values, and
+//! a list of targets.
 //!
 //! It is read with the same care as what comes from the network: by size before it is parsed, and
 //! no value is built that no flag could take.
+
+mod target;
 
 use std::{fmt, fs::File, io::Read, path::Path};
 
@@ -22,6 +25,8 @@ pub enum Takes {
     One,
     /// One value or a list.
     Many,
+    /// A list of targets: URLs or mappings; joined by line feeds.
+    Targets,
     /// Nothing: what the flag asks for is no property of a pod.
     Nothing,
 }
@@ -216,6 +221,20 @@ impl Value<'_> {
         (self.check)(self.key, value).map_err(E::custom)?;
         Ok(value.to_owned())
     }
+
+    fn targets<'de, S: SeqAccess<'de>>(&self, mut list: S) -> Result<String, S::Error> {
+        let (mut joined, mut room) = (String::new(), self.room);
+        while let Some(url) =
+            list.next_element_seed(target::Item { key: self.key, check: self.check })?
+        {
+            room = room
+                .checked_sub(url.len() + 1)
+                .ok_or_else(|| S::Error::custom(format!("more than {MOST_BYTES} bytes")))?;
+            joined.push_str(&url);
+            joined.push('\n');
+        }
+        Ok(joined)
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Value<'_> {
@@ -231,6 +250,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self.key.takes {
             Takes::Many => "a list of values, or one",
+            Takes::Targets => "a list of targets",
             Takes::One | Takes::Nothing => "one value",
         })
     }
@@ -254,12 +274,15 @@ impl<'de> Visitor<'de> for Value<'_> {
     /// `exclude-outbound-ports:` with nothing behind it.
     fn visit_unit<E: Error>(self) -> Result<String, E> {
         match self.key.takes {
-            Takes::Many => Ok(String::new()),
+            Takes::Many | Takes::Targets => Ok(String::new()),
             Takes::One | Takes::Nothing => Err(E::custom("no value")),
         }
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<String, S::Error> {
+        if self.key.takes == Takes::Targets {
+            return self.targets(list);
+        }
         if self.key.takes != Takes::Many {
             return Err(S::Error::custom("a list, but it takes one value"));
         }

@@ -15,7 +15,7 @@ use crate::{
     finding::{Code, Layer},
     judge,
     layer::{
-        dns, mtu,
+        dns, mtu, reach,
         redirect::{Flow, Promise, flows},
         route, service,
     },
@@ -236,6 +236,9 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
     }
     if plan.asks(Layer::Service) {
         print(&service::planned(plan, &environment));
+    }
+    if plan.asks(Layer::Reach) {
+        print(&reach::planned(plan));
     }
     if plan.asks(Layer::Mtu) {
         print(&mtu::planned(plan, &pod));

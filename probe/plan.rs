@@ -16,6 +16,7 @@ use crate::{
     finding::Layer,
     layer::{
         dns,
+        reach::Target,
         redirect::{Addresses, Proof},
     },
     pod::{Family, Pod},
@@ -129,6 +130,26 @@ pub struct MtuPlan {
     pub targets: Vec<SocketAddr>,
 }
 
+/// What the reach layer looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReachPlan {
+    /// The targets, in the order in which they were named.
+    pub targets: Vec<Target>,
+    /// How long one attempt may take where the target does not say, in milliseconds.
+    pub timeout_ms: u64,
+    /// How often a target is tried where it does not say.
+    pub attempts: u32,
+    /// The certificates that chains must lead to.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for ReachPlan {
+    fn default() -> ReachPlan {
+        ReachPlan { targets: Vec::new(), timeout_ms: 2000, attempts: 1, ca_file: None }
+    }
+}
+
 /// What was asked for; everything that judging needs besides what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -164,7 +185,11 @@ pub struct Plan {
     #[serde(default)]
     pub api: ApiPlan,
     /// What the mtu layer looks at, if it does.
+    #[serde(default)]
     pub mtu: MtuPlan,
+    /// What the reach layer looks at, if it does.
+    #[serde(default)]
+    pub reach: ReachPlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Whether to listen on the capture ports.
@@ -201,6 +226,7 @@ impl Plan {
             dns: DnsPlan::default(),
             api: ApiPlan::default(),
             mtu: MtuPlan::default(),
+            reach: ReachPlan::default(),
             require: Vec::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,

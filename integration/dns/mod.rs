@@ -19,6 +19,8 @@ mod path;
 /// The servers.
 pub mod responder;
 
+pub use responder::{Responder, Stand, bytes, cluster};
+
 use crate::world::{Launch, Output, Pod, Who, World};
 
 /// As the kubelet writes it, but for the server.

@@ -8,10 +8,15 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-use crate::config::{self, Key, Takes};
+use crate::{
+    config::{self, Key, Takes},
+    layer::reach::Target,
+};
 
 /// The commands that take a file; the first has every flag that may be in it.
 const COMMANDS: [&str; 2] = ["gate", "check"];
+/// The flag that may be given more than once, and the key that has all of it in a list.
+const TARGETS: (&str, &str) = ("target", "targets");
 /// Flags that ask for something else than a look at this pod.
 const NOT_IN_A_FILE: [&str; 5] = ["config", "plan", "show-pod", "replay", "help"];
 
@@ -26,7 +31,7 @@ pub fn parse_with(
 ) -> Result<Result<ArgMatches, clap::Error>, String> {
     let settings = config::read(file, &keys(&command), &|key, value| check(&command, key, value))?;
     let value_of = |arg: &Arg| {
-        let found = settings.iter().find(|setting| Some(setting.key.as_str()) == arg.get_long());
+        let found = settings.iter().find(|setting| Some(setting.key.as_str()) == key_of(arg));
         // An empty list of whole values is what such a flag has anyway.
         found.filter(|found| !found.value.is_empty() || arg.get_value_delimiter().is_none())
     };
@@ -45,17 +50,24 @@ fn keys(command: &Command) -> Vec<Key> {
     let flags = COMMANDS.iter().filter_map(|name| command.find_subcommand(name));
     let mut keys: Vec<Key> = flags
         .flat_map(Command::get_arguments)
-        .filter_map(|arg| Some(Key { name: arg.get_long()?.to_owned(), takes: takes(arg) }))
+        .filter_map(|arg| Some(Key { name: key_of(arg)?.to_owned(), takes: takes(arg) }))
         .collect();
     keys.sort_by(|one, other| one.name.cmp(&other.name));
     keys.dedup();
     keys
 }
 
+/// The key that stands for a flag: mostly, its own long name.
+fn key_of(arg: &Arg) -> Option<&str> {
+    arg.get_long().map(|long| if long == TARGETS.0 { TARGETS.1 } else { long })
+}
+
 fn takes(arg: &Arg) -> Takes {
     let names = arg.get_value_names().unwrap_or_default();
     if arg.get_long().is_some_and(|long| NOT_IN_A_FILE.contains(&long)) {
         Takes::Nothing
+    } else if arg.get_long() == Some(TARGETS.0) {
+        Takes::Targets
     } else if arg.get_value_delimiter().is_some() || names.iter().any(|name| name.ends_with(",…"))
     {
         Takes::Many
@@ -66,6 +78,9 @@ fn takes(arg: &Arg) -> Takes {
 
 /// Whether the flag would take the value, on a command line that has nothing else.
 fn check(command: &Command, key: &Key, value: &str) -> Result<(), String> {
+    if key.takes == Takes::Targets {
+        return value.parse::<Target>().map(|_| ());
+    }
     let Some(gate) = command.find_subcommand(COMMANDS[0]) else { return Ok(()) };
     let delimited = gate
         .get_arguments()

@@ -4,6 +4,7 @@ mod dns;
 mod file;
 mod mtu;
 mod promise;
+mod reach;
 mod rule_values;
 mod rules;
 mod service;
@@ -19,6 +20,7 @@ use std::{
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use promise::PromiseArgs;
+pub use values::duration;
 
 use crate::{
     deliver, dropin,
@@ -96,6 +98,11 @@ pub struct LookArgs {
 
     #[command(flatten)]
     service: service::ServiceArgs,
+
+    #[command(flatten)]
+    reach: reach::ReachArgs,
+
+    #[command(flatten)]
     mtu: mtu::MtuArgs,
 
     /// A YAML file with flags by their long names; flags and environment go before it.
@@ -274,6 +281,7 @@ impl LookArgs {
     /// Resolves what was typed; one sentence where the parts contradict each other.
     fn into_plan(self, command: &str, layers: &[Layer]) -> Result<Plan, String> {
         let capture = self.promise.capture()?;
+        let reach = self.reach.into_plan(command)?;
         let named = |list: &[Layer], layer: &Layer| match list {
             [] => true,
             list => list.contains(layer),
@@ -283,13 +291,24 @@ impl LookArgs {
             let wanted = named(layers, layer)
                 && named(&self.only.0, layer)
                 && (named_some || Layer::BY_DEFAULT.contains(layer));
-            (wanted || self.also.0.contains(layer)) && !self.skip.0.contains(layer)
+            // To name a target is to ask for it; without one, there is nothing to ask.
+            let wanted = match layer {
+                Layer::Reach => !reach.targets.is_empty(),
+                _ => wanted || self.also.0.contains(layer),
+            };
+            wanted && !self.skip.0.contains(layer)
         };
-        let layers: Vec<Layer> = Layer::ALL.into_iter().filter(asked).collect();
-        if layers.is_empty() {
-            return Err("--only and --skip leave no layer to look at".to_owned());
+        let asked_for: Vec<Layer> = Layer::ALL.into_iter().filter(asked).collect();
+        if asked_for.is_empty() {
+            let reach = |list: &[Layer]| named(list, &Layer::Reach);
+            let told = if named_some && reach(layers) && reach(&self.only.0) {
+                "reach has nothing to look at: name a target by --target"
+            } else {
+                "--only and --skip leave no layer to look at"
+            };
+            return Err(told.to_owned());
         }
-        if !self.require.0.is_empty() && !layers.contains(&Layer::Redirect) {
+        if !self.require.0.is_empty() && !asked_for.contains(&Layer::Redirect) {
             return Err(
                 "--require names proofs of the redirect layer, which is left out".to_owned()
             );
@@ -303,10 +322,11 @@ impl LookArgs {
             annotations: self.promise.annotations,
             service_cidrs: self.promise.service_cidrs.0,
             families: self.promise.families.map(|families| families.0),
-            layers,
+            layers: asked_for,
             dns: self.dns.into_plan(),
             api: self.service.into_plan(),
             mtu: self.mtu.into_plan(),
+            reach,
             require: self.require.0,
             mode: self.mode,
             redirect_exit_code: self.redirect_exit_code,

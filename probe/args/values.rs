@@ -139,6 +139,9 @@ impl FromStr for Proofs {
 }
 
 /// `250ms`, `5s`, `1m`; at most a day, so that sums of times cannot overflow.
+///
+/// # Errors
+/// One clause.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let day = Duration::from_hours(24);
     match humantime::parse_duration(text) {

@@ -3,7 +3,10 @@
 
 use std::fmt::Write;
 
-use super::{Code, Layer, Severity, diagnosis, dns, link, mtu, redirect, route, service};
+use super::{
+    Code, Layer, Severity, diagnosis, dns, link, mtu, node, reach, redirect, route, service,
+};
+
 
 /// What is true of a code in every pod.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +37,9 @@ pub(super) const fn row(
 }
 
 use Severity::Fail;
+
+/// A target is open that must be blocked: told from one that does not answer.
+const EXIT_OPEN: u8 = 61;
 
 impl Code {
     /// The catalogue's row for this code.
@@ -195,6 +201,45 @@ impl Code {
             Code::MtuUntested => mtu::MTU_UNTESTED,
             Code::MtuLower => mtu::MTU_LOWER,
             Code::MtuHolds => mtu::MTU_HOLDS,
+            Code::ReachOpenButBlocked => reach::REACH_OPEN_BUT_BLOCKED,
+            Code::ReachSendRefused => reach::REACH_SEND_REFUSED,
+            Code::ReachNoRoute => reach::REACH_NO_ROUTE,
+            Code::ReachNameMissing => reach::REACH_NAME_MISSING,
+            Code::ReachNameUnresolved => reach::REACH_NAME_UNRESOLVED,
+            Code::ReachFamilyMissing => reach::REACH_FAMILY_MISSING,
+            Code::ReachNoNeighbour => reach::REACH_NO_NEIGHBOUR,
+            Code::ReachRejected => reach::REACH_REJECTED,
+            Code::ReachRefused => reach::REACH_REFUSED,
+            Code::ReachPortFiltered => reach::REACH_PORT_FILTERED,
+            Code::ReachTimeoutNear => reach::REACH_TIMEOUT_NEAR,
+            Code::ReachTimeoutNode => reach::REACH_TIMEOUT_NODE,
+            Code::ReachTimeoutBeyond => reach::REACH_TIMEOUT_BEYOND,
+            Code::ReachSilent => reach::REACH_SILENT,
+            Code::ReachTlsFailed => reach::REACH_TLS_FAILED,
+            Code::ReachTlsUntrusted => reach::REACH_TLS_UNTRUSTED,
+            Code::ReachTlsName => reach::REACH_TLS_NAME,
+            Code::ReachTlsExpired => reach::REACH_TLS_EXPIRED,
+            Code::ReachTlsExpiring => reach::REACH_TLS_EXPIRING,
+            Code::ReachProtocol => reach::REACH_PROTOCOL,
+            Code::ReachHttpStatus => reach::REACH_HTTP_STATUS,
+            Code::ReachGrpcNotServing => reach::REACH_GRPC_NOT_SERVING,
+            Code::ReachDnsNegative => reach::REACH_DNS_NEGATIVE,
+            Code::ReachAnswerUnexpected => reach::REACH_ANSWER_UNEXPECTED,
+            Code::ReachSlow => reach::REACH_SLOW,
+            Code::ReachMasked => reach::REACH_MASKED,
+            Code::ReachUnproven => reach::REACH_UNPROVEN,
+            Code::ReachHolds => reach::REACH_HOLDS,
+        }
+    }
+}
+
+impl Code {
+    /// The exit code when this is the root cause in its layer.
+    #[must_use]
+    pub fn exit_code(self, layer: Layer) -> u8 {
+        match self {
+            Code::ReachOpenButBlocked => EXIT_OPEN,
+            _ => layer.exit_code(),
         }
     }
 }
@@ -211,7 +256,7 @@ pub fn explain_one(code: Code) -> String {
     }
     let _ = write!(text, "\nlayer {}, severity {}", m.layer.name(), m.severity.word());
     if m.severity == Fail {
-        let _ = write!(text, ", exit code {}", m.layer.exit_code());
+        let _ = write!(text, ", exit code {}", code.exit_code(m.layer));
     }
     text.push('\n');
     text

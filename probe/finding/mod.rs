@@ -6,6 +6,7 @@ mod diagnosis;
 mod dns;
 mod link;
 mod mtu;
+mod reach;
 mod redirect;
 mod route;
 mod service;

@@ -5,6 +5,7 @@ pub mod dial;
 pub mod error_queue;
 pub mod http;
 pub mod hello;
+pub mod limit;
 pub mod listen;
 pub mod netlink;
 pub mod nudge;
@@ -13,6 +14,8 @@ pub mod path_mtu;
 pub mod sock_diag;
 #[cfg(feature = "tls")]
 pub mod tls;
+pub mod ping;
+pub mod stream;
 
 use std::io;
 

@@ -14,6 +14,15 @@ pub fn show(waited_ms: f64, cause: &Cause) {
     write(&format!("\r\x1b[K{line}"));
 }
 
+/// Rewrites the live line with how much is done; the last count takes it away.
+pub fn count(what: &str, done: usize, all: usize) {
+    if done == all {
+        clear();
+    } else if done.is_multiple_of((all / 100).max(10)) {
+        write(&format!("\r\x1b[K{done} of {all} {what}"));
+    }
+}
+
 /// Takes the live line away.
 pub fn clear() {
     write("\r\x1b[K");

@@ -171,6 +171,18 @@ fn extension() -> Edns {
     edns
 }
 
+/// Whether the answer has records of the kind that was asked for; a truncated one has, over TCP.
+#[must_use]
+pub fn has(reply: &Reply, question: &Question) -> bool {
+    let some = match question.record {
+        Record::A | Record::Aaaa => !reply.addresses.is_empty(),
+        Record::Txt => !reply.texts.is_empty(),
+        // What is denied comes with an SOA record.
+        Record::Ns => reply.zone.is_none(),
+    };
+    reply.rcode == 0 && (some || reply.truncated)
+}
+
 /// Reads what came back.
 #[must_use]
 pub fn decode(bytes: &[u8], id: u16, question: &Question) -> Decoded {

@@ -36,7 +36,7 @@ pub use environment::Variables;
 pub use expansion::{cost, expand};
 pub use hosts::{Hosts, Pin};
 pub use judge::judge;
-pub use message::{Extended, Question, Record, Reply, encode_padded, is_name};
+pub use message::{Extended, Question, Record, Reply, encode_padded, has, is_name};
 pub use observe::observe;
 pub use outcome::{Asked, Nameserver, Outcome, Purpose, Seen};
 pub use path::happened;
