@@ -3,9 +3,14 @@
 //! It is read with the same care as what comes from the network: by size before it is parsed, and
 //! no value is built that no flag could take.
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{
+    fmt::{self, Write as _},
+    fs::File,
+    io::Read,
+    path::Path,
+};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
 /// The most bytes that a file may have: the limit of a `ConfigMap`.
 const MOST_BYTES: usize = 1 << 20;
@@ -22,6 +27,8 @@ pub enum Takes {
     One,
     /// One value or a list.
     Many,
+    /// A mapping, a list of `name=value`, or one.
+    Pairs,
     /// Nothing: what the flag asks for is no property of a pod.
     Nothing,
 }
@@ -35,7 +42,8 @@ pub struct Key {
     pub takes: Takes,
 }
 
-/// One key's value, as the flag would be given it: a list is joined by commas.
+/// One key's value, as the flag would be given it: a list is joined by commas, a mapping's names to
+/// their values by `=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The key's name.
@@ -231,6 +239,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self.key.takes {
             Takes::Many => "a list of values, or one",
+            Takes::Pairs => "names with values",
             Takes::One | Takes::Nothing => "one value",
         })
     }
@@ -254,13 +263,13 @@ impl<'de> Visitor<'de> for Value<'_> {
     /// `exclude-outbound-ports:` with nothing behind it.
     fn visit_unit<E: Error>(self) -> Result<String, E> {
         match self.key.takes {
-            Takes::Many => Ok(String::new()),
+            Takes::Many | Takes::Pairs => Ok(String::new()),
             Takes::One | Takes::Nothing => Err(E::custom("no value")),
         }
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<String, S::Error> {
-        if self.key.takes != Takes::Many {
+        if !matches!(self.key.takes, Takes::Many | Takes::Pairs) {
             return Err(S::Error::custom("a list, but it takes one value"));
         }
         let item = Key { takes: Takes::One, ..self.key.clone() };
@@ -276,6 +285,23 @@ impl<'de> Visitor<'de> for Value<'_> {
             joined.push_str(&value);
         }
         (self.check)(self.key, &joined).map_err(S::Error::custom)?;
+        Ok(joined)
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<String, M::Error> {
+        if self.key.takes != Takes::Pairs {
+            return Err(M::Error::invalid_type(Unexpected::Map, &self));
+        }
+        let item = Key { takes: Takes::One, ..self.key.clone() };
+        let (mut joined, mut room) = (String::new(), self.room);
+        let any = |room| Value { key: &item, check: &|_, _| Ok(()), room };
+        while let Some(name) = map.next_key_seed(any(room))? {
+            let value = map.next_value_seed(any(room))?;
+            room = room.saturating_sub(name.len() + value.len() + 2);
+            let comma = if joined.is_empty() { "" } else { "," };
+            let _ = write!(joined, "{comma}{name}={value}");
+        }
+        (self.check)(self.key, &joined).map_err(M::Error::custom)?;
         Ok(joined)
     }
 }

@@ -5,7 +5,6 @@ use std::{
     io::{IsTerminal, Write, stdout},
     path::{Path, PathBuf},
     process::ExitCode,
-    str::FromStr,
 };
 
 use clap::{Args, ValueEnum};
@@ -22,7 +21,11 @@ use crate::{
     plan::{Mode, Plan},
     pod,
     record::Recording,
-    report::{Report, Verdict, json, progress, termination, text},
+    report::{
+        self, Report, Verdict,
+        format::{Format, OutputFile, rendered},
+        progress, termination,
+    },
     run,
 };
 
@@ -61,34 +64,9 @@ pub struct OutputArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// One document.
-    Json,
-    /// A line a finding.
-    Jsonl,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
     Text,
     Json,
-}
-
-#[derive(Clone, Debug)]
-struct OutputFile {
-    format: Format,
-    path: PathBuf,
-}
-
-impl FromStr for OutputFile {
-    type Err = String;
-    fn from_str(text: &str) -> Result<OutputFile, String> {
-        let (format, path) = text.split_once('=').ok_or("write FORMAT=PATH")?;
-        let format = Format::from_str(format, false)?;
-        Ok(OutputFile { format, path: path.into() })
-    }
 }
 
 /// Sends logs to stderr.
@@ -184,14 +162,6 @@ fn hand_out(report: &Report, output: &OutputArgs) {
     }
 }
 
-fn rendered(report: &Report, format: Format, colour: bool) -> String {
-    match format {
-        Format::Text => text::render(report, colour),
-        Format::Json => json::document(report),
-        Format::Jsonl => json::lines(report),
-    }
-}
-
 /// Judges a recording from a file.
 #[must_use]
 pub fn replay(file: &Path, output: &OutputArgs) -> ExitCode {
@@ -264,7 +234,7 @@ pub fn print(text: &str) {
 }
 
 fn write(path: &Path, text: &str) {
-    if let Err(error) = fs::write(path, text) {
+    if let Err(error) = report::file::write(path, text) {
         complain(&format!("write {}: {error}", path.display()));
     }
 }

@@ -1,19 +1,23 @@
 //! From a recording to its report: pure, the same on the pod and on another machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use serde_json::Value;
 
 use crate::{
     cause::cause,
     detect::Detected,
-    finding::{Code, Finding, Layer, Severity},
+    finding::{Code, Finding, Layer, Severity, declared},
     layer::{
         dns, link,
         redirect::{self, Judged, Proof},
         route,
     },
     plan::{Mode, Plan},
+    pod::{Family, Pod},
     record::{Course, Recording, Seen},
     report::{REPORT_VERSION, Report, Verdict, duration},
 };
@@ -32,6 +36,7 @@ pub fn judge(recording: &Recording) -> Report {
     let Judged { mut findings, proved, unproved, unclear } =
         seen.as_ref().map(|s| look(plan, s)).unwrap_or_default();
     findings.extend(late(course));
+    declared::declare(&plan.severity, &mut findings);
     if seen.is_some() {
         findings.extend(unmet(plan, &findings, &proved, &(&unproved, &unclear)));
     }
@@ -70,6 +75,8 @@ pub fn judge(recording: &Recording) -> Report {
         uid: seen.as_ref().map(|s| s.pod.identity.uid),
         gid: seen.as_ref().map(|s| s.pod.identity.gid),
         families: seen.as_ref().map(|s| plan.addresses(&s.pod).families).unwrap_or_default(),
+        addresses: seen.as_ref().map(|s| own_addresses(&s.pod)).unwrap_or_default(),
+        layers: plan.layers.clone(),
         verdict,
         exit_code,
         cause,
@@ -99,6 +106,12 @@ fn late(course: &Course) -> Option<Finding> {
     Some(Finding { layer: missing.layer, ..finding }.with("missing", missing.code.name()))
 }
 
+/// The pod's global addresses, IPv4 first.
+fn own_addresses(pod: &Pod) -> Vec<IpAddr> {
+    let both = [Family::Ipv4, Family::Ipv6];
+    both.into_iter().flat_map(|family| pod.global_addresses(family)).collect()
+}
+
 /// The findings and proofs of one look.
 #[must_use]
 pub fn look(plan: &Plan, seen: &Seen) -> Judged {
@@ -120,6 +133,7 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     if let Some(dns_seen) = &seen.dns {
         judged.findings.extend(dns::judge(plan, &seen.pod, dns_seen));
     }
+    declared::declare(&plan.severity, &mut judged.findings);
     judged
 }
 
@@ -147,6 +161,7 @@ pub fn before_redirect(plan: &Plan, seen: &Seen) -> Vec<Finding> {
     if let Some(routes) = &seen.route {
         findings.extend(route::judge(plan, &seen.pod, &seen.environment, routes));
     }
+    declared::declare(&plan.severity, &mut findings);
     findings
 }
 
@@ -198,12 +213,14 @@ fn unmet(
     if !redirect && unknown.is_none() {
         return None;
     }
-    let why = unknown.map_or("nothing was observed", |f| &f.reason);
+    // A failure that was declared not to be one has been looked at all the same.
+    let lowered = findings.iter().find(|f| f.layer == Layer::Redirect && declared::is_lowered(f));
+    let why = unknown.or(lowered).map_or("nothing was observed", |f| &f.reason);
     let reason = if !missing.is_empty() {
         format!("prove {}: {why}", missing.join(", "))
     } else if !redirect {
         format!("look at what was asked for: {why}")
-    } else if proved.is_empty() {
+    } else if proved.is_empty() && lowered.is_none() {
         format!("prove anything about redirection: {why}")
     } else if let Some(dns) = dns {
         format!("look at the nameservers: {}", dns.reason)

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     capture::Capture,
     detect::{Candidate, Detected},
-    finding::Layer,
+    finding::{Layer, declared::Declared},
     layer::redirect::{Addresses, Proof},
     pod::{Family, Pod},
 };
@@ -100,6 +100,9 @@ pub struct Plan {
     pub dns: DnsPlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
+    /// Severities that were declared to be others than usual.
+    #[serde(default)]
+    pub severity: Declared,
     /// Whether to listen on the capture ports.
     pub listeners: Listeners,
     /// Whether a broken promise blocks the pod.
@@ -133,6 +136,7 @@ impl Plan {
             layers: Layer::BY_DEFAULT.to_vec(),
             dns: DnsPlan::default(),
             require: Vec::new(),
+            severity: Declared::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,
             redirect_exit_code: Layer::Redirect.exit_code(),

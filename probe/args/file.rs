@@ -56,6 +56,8 @@ fn takes(arg: &Arg) -> Takes {
     let names = arg.get_value_names().unwrap_or_default();
     if arg.get_long().is_some_and(|long| NOT_IN_A_FILE.contains(&long)) {
         Takes::Nothing
+    } else if names.iter().any(|name| name.contains('=') && name.ends_with(",…")) {
+        Takes::Pairs
     } else if arg.get_value_delimiter().is_some() || names.iter().any(|name| name.ends_with(",…"))
     {
         Takes::Many
@@ -108,6 +110,8 @@ mod tests {
             .filter(|key| key.takes == Takes::Many)
             .map(|key| key.name)
             .collect();
+        let pairs = keys(&Cli::command()).into_iter().find(|key| key.takes == Takes::Pairs);
+        assert_eq!(pairs.map(|key| key.name).as_deref(), Some("severity"));
         for list in ["families", "only", "require", "proxy-uid", "only-groups", "output-file"] {
             assert!(many.iter().any(|name| name == list), "{list} is no list in {many:?}");
         }
@@ -131,6 +135,7 @@ mod tests {
             ("output-file", "json"),
             ("interception", "both"),
             ("log-level", "loud"),
+            ("severity", "dns-silent=no"),
         ] {
             let key = known.iter().find(|key| key.name == name).expect(name);
             let problem = check(&command, key, bad).expect_err(name);

@@ -138,6 +138,17 @@ pub struct LookArgs {
     )]
     require: values::Proofs,
 
+    /// What a finding means here, instead of what it usually means: `dns-tcp-blocked=fail` makes a
+    /// warning block, `route-blackhole=warn` lets a failure only warn, `ok` passes over it.
+    #[arg(
+        long,
+        env = "PODPROBE_SEVERITY",
+        value_name = "CODE=SEVERITY,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    severity: values::Severities,
+
     /// How long gate keeps trying.
     #[arg(long, env = "PODPROBE_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = values::duration)]
     deadline: Duration,
@@ -300,6 +311,7 @@ impl LookArgs {
             layers,
             dns: self.dns.into_plan(),
             require: self.require.0,
+            severity: self.severity.0,
             mode: self.mode,
             redirect_exit_code: self.redirect_exit_code,
             deadline_ms: values::millis(self.deadline),

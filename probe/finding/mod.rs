@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod code;
+pub mod declared;
 mod diagnosis;
 mod dns;
 mod link;
@@ -33,6 +34,17 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// The name in JSON and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Ok => "ok",
+            Severity::Unknown => "unknown",
+            Severity::Warn => "warn",
+            Severity::Fail => "fail",
+        }
+    }
+
     /// The word printed in the text report.
     #[must_use]
     pub fn word(self) -> &'static str {

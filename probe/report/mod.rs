@@ -1,11 +1,20 @@
 //! The report: what was found, the one cause, and the exit code, in several forms.
 
+pub mod case;
+pub mod file;
+pub mod format;
 pub mod json;
+pub mod junit;
+pub mod openmetrics;
 pub mod progress;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod steady;
+pub mod tap;
 pub mod termination;
 pub mod text;
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{collections::BTreeMap, fmt::Write, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +58,12 @@ pub struct Report {
     pub gid: Option<u32>,
     /// The families that were tested.
     pub families: Vec<Family>,
+    /// The pod's global addresses.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// The layers that were asked for.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
     /// The run in one word.
     pub verdict: Verdict,
     /// The process's exit code.
