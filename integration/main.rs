@@ -30,6 +30,8 @@ mod live;
 mod meshes;
 /// Ports that somebody else listens on.
 mod occupied;
+/// Reports in every form, their schema, differences, declared severities, sample configurations.
+mod outputs;
 /// What is below the mesh, broken and intact: each code of links, addresses and routes.
 mod pod_network;
 /// Rules broken one at a time, and what flows say of each.

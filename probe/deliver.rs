@@ -84,22 +84,53 @@ pub fn start_logging(output: &OutputArgs) {
     }
 }
 
+impl OutputArgs {
+    /// The form of what goes to stdout.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.output
+    }
+}
+
 /// Runs a plan and delivers its report.
 #[must_use]
 pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
     if plan.mode == Mode::Off {
-        print("off: nothing was looked at\n");
-        return ExitCode::SUCCESS;
+        return off();
     }
+    match look(plan, output) {
+        Ok(report) => deliver(&report, output),
+        Err(exit_code) => exit_code,
+    }
+}
+
+/// Looks at nothing, and says so.
+#[must_use]
+pub fn off() -> ExitCode {
+    print("off: nothing was looked at\n");
+    ExitCode::SUCCESS
+}
+
+/// Runs a plan, and leaves what goes to files: termination message, recording, reports.
+///
+/// # Errors
+/// The exit code where the runtime could not be started; that is told.
+pub fn look(plan: Plan, output: &OutputArgs) -> Result<Report, ExitCode> {
     let ended = observe(plan, say());
     progress::clear();
-    match ended {
-        Ok(recording) => deliver(&recording, output),
-        Err(problem) => {
-            complain(&problem);
-            ExitCode::FAILURE
-        }
+    let recording = ended.map_err(|problem| {
+        complain(&problem);
+        ExitCode::FAILURE
+    })?;
+    let report = judge::judge(&recording);
+    // First what the kubelet reads: stdout may be a pipe that nobody empties.
+    leave_message(&report, &output.termination_message);
+    if let Some(path) = &output.record {
+        let recorded = serde_json::to_string_pretty(&recording).unwrap_or_default();
+        write(path, &recorded);
     }
+    leave_files(&report, output);
+    Ok(report)
 }
 
 /// Runs a plan to its end on a runtime of its own; `waiting` is told each look after which another
@@ -126,15 +157,8 @@ fn say() -> impl FnMut(&Report) {
     }
 }
 
-fn deliver(recording: &Recording, output: &OutputArgs) -> ExitCode {
-    let report = judge::judge(recording);
-    // First what the kubelet reads: stdout may be a pipe that nobody empties.
-    leave_message(&report, &output.termination_message);
-    if let Some(path) = &output.record {
-        let recorded = serde_json::to_string_pretty(recording).unwrap_or_default();
-        write(path, &recorded);
-    }
-    hand_out(&report, output);
+fn deliver(report: &Report, output: &OutputArgs) -> ExitCode {
+    hand_out(report, output);
     if let Some(cause) = &report.cause
         && report.verdict != Verdict::Ok
     {
@@ -157,6 +181,9 @@ pub fn leave_message(report: &Report, path: &Path) {
 fn hand_out(report: &Report, output: &OutputArgs) {
     let colour = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     print(&rendered(report, output.output, colour));
+}
+
+fn leave_files(report: &Report, output: &OutputArgs) {
     for file in &output.output_file {
         write(&file.path, &rendered(report, file.format, false));
     }
@@ -169,6 +196,7 @@ pub fn replay(file: &Path, output: &OutputArgs) -> ExitCode {
     match read.and_then(|text| Recording::parse(&text)) {
         Ok(recording) => {
             let report = judge::judge(&recording);
+            leave_files(&report, output);
             hand_out(&report, output);
             ExitCode::from(report.exit_code)
         }

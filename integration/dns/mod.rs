@@ -9,7 +9,7 @@ mod knows;
 /// The way to a nameserver.
 mod path;
 /// The servers.
-mod responder;
+pub mod responder;
 
 use crate::world::{Launch, Output, Pod, Who, World};
 

@@ -11,7 +11,7 @@ use clap::{
 use crate::config::{self, Key, Takes};
 
 /// The commands that take a file; the first has every flag that may be in it.
-const COMMANDS: [&str; 2] = ["gate", "check"];
+pub(super) const COMMANDS: [&str; 3] = ["gate", "check", "diff"];
 /// Flags that ask for something else than a look at this pod.
 const NOT_IN_A_FILE: [&str; 5] = ["config", "plan", "show-pod", "replay", "help"];
 
@@ -41,7 +41,7 @@ pub fn parse_with(
 }
 
 /// The long flags of the commands that take a file.
-fn keys(command: &Command) -> Vec<Key> {
+pub(super) fn keys(command: &Command) -> Vec<Key> {
     let flags = COMMANDS.iter().filter_map(|name| command.find_subcommand(name));
     let mut keys: Vec<Key> = flags
         .flat_map(Command::get_arguments)

@@ -1,10 +1,12 @@
 //! What was typed: commands, flags and their environment names, and the help text.
 
+mod diff;
 mod dns;
 mod file;
 mod promise;
 mod rule_values;
 mod rules;
+mod schema;
 mod values;
 
 use std::{
@@ -54,6 +56,16 @@ enum Command {
     },
     /// List the built-in meshes and their promises.
     Profiles,
+    /// Tell what differs between a good pod's report and this pod, or another one's report.
+    ///
+    /// On the good pod: podprobe check --output json > good.json. Exit code 0 when nothing differs.
+    Diff(diff::DiffArgs),
+    /// Print the JSON Schema of the report or of the configuration file.
+    Schema {
+        /// Of what.
+        #[arg(default_value = "report")]
+        of: schema::Subject,
+    },
     /// Print a completion script.
     Completions {
         /// The shell.
@@ -211,6 +223,8 @@ pub fn dispatch() -> ExitCode {
     let text = match command {
         Command::Gate(args) => return look("gate", &[], args),
         Command::Check(args) => return check(args),
+        Command::Diff(args) => return diff::run(args),
+        Command::Schema { of } => schema_of(of),
         Command::Explain { code } => code.map_or_else(explain_all, explain_one),
         Command::Profiles => profile::list(),
         Command::Completions { shell } => completions(shell),
@@ -245,7 +259,9 @@ impl Command {
     /// The configuration file, where one was named.
     fn config(&self) -> Option<&Path> {
         match self {
-            Command::Gate(look) | Command::Check(CheckArgs { look, .. }) => look.config.as_deref(),
+            Command::Gate(look)
+            | Command::Check(CheckArgs { look, .. })
+            | Command::Diff(diff::DiffArgs { look, .. }) => look.config.as_deref(),
             _ => None,
         }
     }
@@ -276,6 +292,11 @@ fn check(args: CheckArgs) -> ExitCode {
 }
 
 impl LookArgs {
+    /// Whether layers are named, or left out.
+    fn names_layers(&self) -> bool {
+        [&self.only, &self.also, &self.skip].into_iter().any(|layers| !layers.0.is_empty())
+    }
+
     /// Resolves what was typed; one sentence where the parts contradict each other.
     fn into_plan(self, command: &str, layers: &[Layer]) -> Result<Plan, String> {
         let capture = self.promise.capture()?;
@@ -326,6 +347,14 @@ fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
+}
+
+fn schema_of(subject: schema::Subject) -> String {
+    let schema = match subject {
+        schema::Subject::Report => crate::schema::report(),
+        schema::Subject::Config => schema::config(&Cli::command()),
+    };
+    format!("{schema:#}\n")
 }
 
 fn completions(shell: clap_complete::Shell) -> String {

@@ -8,6 +8,7 @@ macro_rules! codes {
     ($($variant:ident = $name:literal,)*) => {
         /// A stable, kebab-case name for a kind of fact. `podprobe explain CODE` tells its story.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(rename_all = "kebab-case")]
         #[expect(missing_docs, reason = "the catalogue documents each code, in one place")]
         pub enum Code { $($variant,)* }

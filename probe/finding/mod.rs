@@ -21,6 +21,7 @@ pub use code::Code;
 
 /// What a finding means for the start of the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The promise holds, and there is proof.
@@ -59,6 +60,7 @@ impl Severity {
 
 /// The layers, in causal order: what is broken in an early one explains the later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// Interfaces and addresses.
@@ -133,6 +135,7 @@ impl Layer {
 
 /// One judged fact. Severity and hint belong to the code, reason and evidence to this pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// What kind of fact; stable across releases.
