@@ -76,7 +76,6 @@ pub fn judge(recording: &Recording) -> Report {
         gid: seen.as_ref().map(|s| s.pod.identity.gid),
         families: seen.as_ref().map(|s| plan.addresses(&s.pod).families).unwrap_or_default(),
         addresses: seen.as_ref().map(|s| own_addresses(&s.pod)).unwrap_or_default(),
-        layers: plan.layers.clone(),
         verdict,
         exit_code,
         cause,

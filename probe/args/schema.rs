@@ -2,13 +2,13 @@
 
 use std::any::TypeId;
 
-use clap::{Arg, Command};
+use clap::{Arg, Command, builder::PossibleValue};
 use serde_json::{Map, Value, json};
 
 use super::file::{COMMANDS, keys};
 use crate::{
     config::{Key, Takes},
-    finding::{Code, Severity},
+    finding::{Code, Severity, declared::declarable},
 };
 
 /// What the schema describes.
@@ -67,13 +67,11 @@ fn one(arg: &Arg) -> Value {
         let kind = arg.get_value_parser().type_id();
         let numbers = [TypeId::of::<u8>(), TypeId::of::<u16>(), TypeId::of::<u32>()];
         let is_number = numbers.iter().any(|number| kind == *number);
-        return match is_number {
-            true => json!({ "type": ["integer", "string"] }),
-            false => json!({ "type": ["string", "integer", "boolean"] }),
-        };
+        let kinds = ["integer", "string", "boolean"];
+        return json!({ "type": &kinds[..if is_number { 2 } else { 3 }] });
     }
     let mut values = Vec::new();
-    for name in possible.iter().filter(|value| !value.is_hide_set()).map(|value| value.get_name()) {
+    for name in possible.iter().map(PossibleValue::get_name) {
         values.push(Value::from(name));
         values.extend(name.parse::<bool>().map(Value::from));
     }
@@ -83,7 +81,7 @@ fn one(arg: &Arg) -> Value {
 /// The codes that somebody may declare, each with what it says.
 fn pairs() -> Value {
     let names = [Severity::Fail, Severity::Warn, Severity::Ok].map(Severity::name);
-    let may = |code: &&Code| matches!(code.meaning().severity, Severity::Fail | Severity::Warn);
+    let may = |code: &&Code| declarable(**code).is_ok();
     let property = |code: &Code| {
         let title = code.meaning().title;
         (code.name().to_owned(), json!({ "enum": names, "description": title }))

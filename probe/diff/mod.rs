@@ -119,8 +119,11 @@ impl Diff {
 /// What makes two findings the same one.
 type Key = (Layer, Code, Option<Family>, String);
 
+/// The good report's finding, and the other's.
+type Pair<'r> = (Option<&'r Finding>, Option<&'r Finding>);
+
 fn findings(good: &Report, bad: &Report) -> Vec<Difference> {
-    let mut pairs: BTreeMap<(Key, usize), (Option<&Finding>, Option<&Finding>)> = BTreeMap::new();
+    let mut pairs: BTreeMap<(Key, usize), Pair> = BTreeMap::new();
     for (key, finding) in numbered(good) {
         pairs.entry(key).or_default().0 = Some(finding);
     }

@@ -16,9 +16,12 @@ pub struct Run {
     pub bad: String,
 }
 
+/// How a run tells one of them.
+type Told = fn(&Report) -> String;
+
 /// All of them.
 pub(super) fn differences(good: &Report, bad: &Report) -> Vec<Run> {
-    let told: [(&str, fn(&Report) -> String); 5] = [
+    let told: [(&str, Told); 5] = [
         ("version", |report| report.version.clone()),
         ("mesh", |report| report.mesh.clone()),
         ("identity", identity),
@@ -29,11 +32,11 @@ pub(super) fn differences(good: &Report, bad: &Report) -> Vec<Run> {
     all.into_iter().filter(|run| run.good != run.bad).collect()
 }
 
-/// The layers that a run was to look at; a report of an earlier podprobe shows only those of which
-/// it says something.
+/// The layers that a run was to look at; of the node's, there is a word only where it was.
+#[must_use]
 pub fn layers(report: &Report) -> Vec<Layer> {
     let told = |layer: &Layer| {
-        report.layers.contains(layer)
+        (Layer::IN_THE_POD.contains(layer) && !report.not_asked.contains(layer))
             || report.not_reached.contains(layer)
             || report.findings.iter().any(|finding| finding.layer == *layer)
     };

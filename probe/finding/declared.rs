@@ -32,8 +32,18 @@ pub fn parse(text: &str) -> Result<(Code, Severity), String> {
     declarable(code).map(|()| (code, severity))
 }
 
-/// "Could not look" is neither yes nor no, and what holds has nothing to lower.
-fn declarable(code: Code) -> Result<(), String> {
+/// What several findings say together: a cause, and no finding of its own.
+const DIAGNOSES: [Code; 2] = [Code::CniSetupFailed, Code::HostSideBroken];
+
+/// Whether somebody may declare another severity for the code: "could not look" is neither yes nor
+/// no, and what holds has nothing to lower.
+///
+/// # Errors
+/// One sentence that says why not.
+pub fn declarable(code: Code) -> Result<(), String> {
+    if DIAGNOSES.contains(&code) {
+        return Err(format!("{code} is told from other findings: declare those"));
+    }
     match code.meaning().severity {
         Severity::Fail | Severity::Warn => Ok(()),
         Severity::Ok => Err(format!("{code} says that something holds: it has no other severity")),
@@ -98,6 +108,7 @@ mod tests {
             ("not-observable=ok", "neither yes nor no"),
             ("probe-failed=fail", "--require makes it block"),
             ("redirect-holds=fail", "something holds"),
+            ("cni-setup-failed=warn", "told from other findings"),
         ] {
             let problem = parse(text).expect_err(text);
             assert!(problem.contains(reason), "{text}: {problem}");
@@ -108,8 +119,21 @@ mod tests {
     fn every_code_can_be_declared_that_says_yes_or_no() {
         for code in Code::ALL {
             let judged = matches!(code.meaning().severity, Severity::Fail | Severity::Warn);
-            assert_eq!(parse(&format!("{code}=warn")).is_ok(), judged, "{code}");
+            let found = judged && !DIAGNOSES.contains(code);
+            assert_eq!(parse(&format!("{code}=warn")).is_ok(), found, "{code}");
         }
+    }
+
+    #[test]
+    fn causes_that_are_told_from_other_findings_are_known() {
+        let rows =
+            include_str!("catalogue.rs").lines().filter(|row| row.contains("=> diagnosis::"));
+        let failures = Code::ALL.iter().filter(|code| {
+            let row = format!("Code::{code:?} => ");
+            rows.clone().any(|line| line.contains(&row))
+                && code.meaning().severity == Severity::Fail
+        });
+        assert!(failures.eq(DIAGNOSES.iter()));
     }
 
     #[test]
@@ -126,8 +150,8 @@ mod tests {
         declare(&declared, &mut findings);
         assert_eq!(findings, once);
         let severities = findings.each_ref().map(|finding| finding.severity);
-        use Severity::{Fail, Ok, Warn};
-        assert_eq!(severities, [Warn, Ok, Warn, Fail]);
+        let wanted = [Severity::Warn, Severity::Ok, Severity::Warn, Severity::Fail];
+        assert_eq!(severities, wanted);
         let usually = findings.each_ref().map(usual);
         assert_eq!(usually, [Some("fail"), Some("warn"), None, None]);
         assert_eq!(findings[0].evidence[DECLARED], "warn");

@@ -19,7 +19,7 @@ pub enum Format {
     Junit,
     /// TAP 14.
     Tap,
-    /// For Prometheus; a file is what node_exporter's textfile collector reads.
+    /// For Prometheus; a file is what the node exporter's textfile collector reads.
     Openmetrics,
 }
 

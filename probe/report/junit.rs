@@ -1,4 +1,4 @@
-//! The report as `JUnit` XML: a suite a layer, a test case a finding.
+//! The report as JUnit XML: a suite a layer, a test case a finding.
 //!
 //! By hand: five elements and one rule of escaping, which an XML parser checks in the tests; a
 //! library for them weighs more than all the other reports together.

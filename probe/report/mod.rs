@@ -63,9 +63,6 @@ pub struct Report {
     /// The pod's global addresses.
     #[serde(default)]
     pub addresses: Vec<IpAddr>,
-    /// The layers that were asked for.
-    #[serde(default)]
-    pub layers: Vec<Layer>,
     /// The run in one word.
     pub verdict: Verdict,
     /// The process's exit code.

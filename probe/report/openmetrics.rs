@@ -30,11 +30,10 @@ pub fn document(report: &Report) -> String {
     let proofs = report.proved.iter().map(|(proof, n)| (vec![("proof", proof.name().into())], n));
     family(&mut text, "podprobe_proofs", "Flows that went as promised.", proofs);
     family(&mut text, "podprobe_attempts", "Looks taken.", alone(report.attempts));
-    let seconds = report.elapsed_ms / 1000.0;
-    let help = "From the start until the network was ready, or podprobe gave up.";
-    family(&mut text, "podprobe_elapsed_seconds", help, alone(seconds));
-    let ready = (report.verdict == Verdict::Ok).then_some(seconds);
-    let help = "From the start until everything asked for held.";
+    let help = "From the start until the last look ended.";
+    family(&mut text, "podprobe_elapsed_seconds", help, alone(report.elapsed_ms / 1000.0));
+    let ready = report.ready_ms.map(|ms| ms / 1000.0);
+    let help = "From the start until everything asked for held for the first time.";
     family(&mut text, "podprobe_ready_seconds", help, ready.into_iter().flat_map(alone));
     text + "# EOF\n"
 }
@@ -198,7 +197,7 @@ mod tests {
             assert_eq!(of("podprobe_exit_code"), Some(f64::from(report.exit_code)));
             let seconds = report.elapsed_ms / 1000.0;
             assert_eq!(of("podprobe_elapsed_seconds"), Some(seconds));
-            let ready = (verdict == 0.0).then_some(seconds);
+            let ready = report.ready_ms.map(|ms| ms / 1000.0);
             assert_eq!(of("podprobe_ready_seconds"), ready);
         }
     }

@@ -24,13 +24,10 @@ pub fn reports() -> [Report; 4] {
     ];
     let failed = [of(Code::DnsSilent, "10.96.0.10").of(Some(Family::Ipv4)).with("queries", 3)];
     let unknown = [of(Code::NotObservable, "proxy flows"), of(Code::ProofRequired, "--require")];
-    let mut reports =
-        [report(&held), report(&failed), report(&unknown), report(&[])].map(|mut report| {
-            report.layers = Layer::BY_DEFAULT.to_vec();
-            report
-        });
+    let mut reports = [report(&held), report(&failed), report(&unknown), report(&[])];
     reports[0].proved = BTreeMap::from([(Proof::Outbound, 3), (Proof::Dns, 1)]);
     reports[0].proofs = 4;
+    reports[0].ready_ms = Some(21.5);
     reports[1].not_reached = vec![Layer::Reach];
     reports[3].signal = Some(15);
     reports[3].verdict = Verdict::Unknown;
@@ -66,7 +63,6 @@ fn report(findings: &[Finding]) -> Report {
         gid: Some(1337),
         families: vec![Family::Ipv4],
         addresses: vec![[10, 77, 0, 2].into()],
-        layers: Layer::ALL.to_vec(),
         verdict,
         exit_code,
         cause,
@@ -74,8 +70,10 @@ fn report(findings: &[Finding]) -> Report {
         proofs: 0,
         proved: BTreeMap::new(),
         not_reached: Vec::new(),
+        not_asked: Vec::new(),
         attempts: 1,
         elapsed_ms: 38.2,
+        ready_ms: None,
         signal: None,
         broke: false,
     }
