@@ -32,6 +32,8 @@ mod meshes;
 mod mtu;
 /// Ports that somebody else listens on.
 mod occupied;
+/// Reports in every form, their schema, differences, declared severities, sample configurations.
+mod outputs;
 /// What is below the mesh, broken and intact: each code of links, addresses and routes.
 mod pod_network;
 /// The API server and who stands before it.

@@ -6,9 +6,14 @@
 
 mod target;
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{
+    fmt::{self, Write as _},
+    fs::File,
+    io::Read,
+    path::Path,
+};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
 /// The most bytes that a file may have: the limit of a `ConfigMap`.
 const MOST_BYTES: usize = 1 << 20;
@@ -27,6 +32,8 @@ pub enum Takes {
     Many,
     /// A list of targets: URLs or mappings; joined by line feeds.
     Targets,
+    /// A mapping, a list of `name=value`, or one.
+    Pairs,
     /// Nothing: what the flag asks for is no property of a pod.
     Nothing,
 }
@@ -40,7 +47,8 @@ pub struct Key {
     pub takes: Takes,
 }
 
-/// One key's value, as the flag would be given it: a list is joined by commas.
+/// One key's value, as the flag would be given it: a list is joined by commas, a mapping's names to
+/// their values by `=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The key's name.
@@ -251,6 +259,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         f.write_str(match self.key.takes {
             Takes::Many => "a list of values, or one",
             Takes::Targets => "a list of targets",
+            Takes::Pairs => "names with values",
             Takes::One | Takes::Nothing => "one value",
         })
     }
@@ -274,7 +283,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     /// `exclude-outbound-ports:` with nothing behind it.
     fn visit_unit<E: Error>(self) -> Result<String, E> {
         match self.key.takes {
-            Takes::Many | Takes::Targets => Ok(String::new()),
+            Takes::Many | Takes::Targets | Takes::Pairs => Ok(String::new()),
             Takes::One | Takes::Nothing => Err(E::custom("no value")),
         }
     }
@@ -283,7 +292,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         if self.key.takes == Takes::Targets {
             return self.targets(list);
         }
-        if self.key.takes != Takes::Many {
+        if !matches!(self.key.takes, Takes::Many | Takes::Pairs) {
             return Err(S::Error::custom("a list, but it takes one value"));
         }
         let item = Key { takes: Takes::One, ..self.key.clone() };
@@ -299,6 +308,23 @@ impl<'de> Visitor<'de> for Value<'_> {
             joined.push_str(&value);
         }
         (self.check)(self.key, &joined).map_err(S::Error::custom)?;
+        Ok(joined)
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<String, M::Error> {
+        if self.key.takes != Takes::Pairs {
+            return Err(M::Error::invalid_type(Unexpected::Map, &self));
+        }
+        let item = Key { takes: Takes::One, ..self.key.clone() };
+        let (mut joined, mut room) = (String::new(), self.room);
+        let any = |room| Value { key: &item, check: &|_, _| Ok(()), room };
+        while let Some(name) = map.next_key_seed(any(room))? {
+            let value = map.next_value_seed(any(room))?;
+            room = room.saturating_sub(name.len() + value.len() + 2);
+            let comma = if joined.is_empty() { "" } else { "," };
+            let _ = write!(joined, "{comma}{name}={value}");
+        }
+        (self.check)(self.key, &joined).map_err(M::Error::custom)?;
         Ok(joined)
     }
 }

@@ -5,7 +5,6 @@ use std::{
     io::{IsTerminal, Write, stdout},
     path::{Path, PathBuf},
     process::ExitCode,
-    str::FromStr,
 };
 
 use clap::{Args, ValueEnum};
@@ -22,7 +21,11 @@ use crate::{
     plan::{Mode, Plan},
     pod,
     record::Recording,
-    report::{Report, Verdict, json, progress, termination, text},
+    report::{
+        self, Report, Verdict,
+        format::{Format, OutputFile, rendered},
+        progress, termination,
+    },
     run,
 };
 
@@ -61,34 +64,9 @@ pub struct OutputArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// One document.
-    Json,
-    /// A line a finding.
-    Jsonl,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
     Text,
     Json,
-}
-
-#[derive(Clone, Debug)]
-struct OutputFile {
-    format: Format,
-    path: PathBuf,
-}
-
-impl FromStr for OutputFile {
-    type Err = String;
-    fn from_str(text: &str) -> Result<OutputFile, String> {
-        let (format, path) = text.split_once('=').ok_or("write FORMAT=PATH")?;
-        let format = Format::from_str(format, false)?;
-        Ok(OutputFile { format, path: path.into() })
-    }
 }
 
 /// Sends logs to stderr.
@@ -106,22 +84,53 @@ pub fn start_logging(output: &OutputArgs) {
     }
 }
 
+impl OutputArgs {
+    /// The form of what goes to stdout.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.output
+    }
+}
+
 /// Runs a plan and delivers its report.
 #[must_use]
 pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
     if plan.mode == Mode::Off {
-        print("off: nothing was looked at\n");
-        return ExitCode::SUCCESS;
+        return off();
     }
+    match look(plan, output) {
+        Ok(report) => deliver(&report, output),
+        Err(exit_code) => exit_code,
+    }
+}
+
+/// Looks at nothing, and says so.
+#[must_use]
+pub fn off() -> ExitCode {
+    print("off: nothing was looked at\n");
+    ExitCode::SUCCESS
+}
+
+/// Runs a plan, and leaves what goes to files: termination message, recording, reports.
+///
+/// # Errors
+/// The exit code where the runtime could not be started; that is told.
+pub fn look(plan: Plan, output: &OutputArgs) -> Result<Report, ExitCode> {
     let ended = observe(plan, say());
     progress::clear();
-    match ended {
-        Ok(recording) => deliver(&recording, output),
-        Err(problem) => {
-            complain(&problem);
-            ExitCode::FAILURE
-        }
+    let recording = ended.map_err(|problem| {
+        complain(&problem);
+        ExitCode::FAILURE
+    })?;
+    let report = judge::judge(&recording);
+    // First what the kubelet reads: stdout may be a pipe that nobody empties.
+    leave_message(&report, &output.termination_message);
+    if let Some(path) = &output.record {
+        let recorded = serde_json::to_string_pretty(&recording).unwrap_or_default();
+        write(path, &recorded);
     }
+    leave_files(&report, output);
+    Ok(report)
 }
 
 /// Runs a plan to its end on a runtime of its own; `waiting` is told each look after which another
@@ -148,15 +157,8 @@ fn say() -> impl FnMut(&Report) {
     }
 }
 
-fn deliver(recording: &Recording, output: &OutputArgs) -> ExitCode {
-    let report = judge::judge(recording);
-    // First what the kubelet reads: stdout may be a pipe that nobody empties.
-    leave_message(&report, &output.termination_message);
-    if let Some(path) = &output.record {
-        let recorded = serde_json::to_string_pretty(recording).unwrap_or_default();
-        write(path, &recorded);
-    }
-    hand_out(&report, output);
+fn deliver(report: &Report, output: &OutputArgs) -> ExitCode {
+    hand_out(report, output);
     if let Some(cause) = &report.cause
         && report.verdict != Verdict::Ok
     {
@@ -179,16 +181,11 @@ pub fn leave_message(report: &Report, path: &Path) {
 fn hand_out(report: &Report, output: &OutputArgs) {
     let colour = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     print(&rendered(report, output.output, colour));
-    for file in &output.output_file {
-        write(&file.path, &rendered(report, file.format, false));
-    }
 }
 
-fn rendered(report: &Report, format: Format, colour: bool) -> String {
-    match format {
-        Format::Text => text::render(report, colour),
-        Format::Json => json::document(report),
-        Format::Jsonl => json::lines(report),
+fn leave_files(report: &Report, output: &OutputArgs) {
+    for file in &output.output_file {
+        write(&file.path, &rendered(report, file.format, false));
     }
 }
 
@@ -199,6 +196,7 @@ pub fn replay(file: &Path, output: &OutputArgs) -> ExitCode {
     match read.and_then(|text| Recording::parse(&text)) {
         Ok(recording) => {
             let report = judge::judge(&recording);
+            leave_files(&report, output);
             hand_out(&report, output);
             ExitCode::from(report.exit_code)
         }
@@ -273,7 +271,7 @@ pub fn print(text: &str) {
 }
 
 fn write(path: &Path, text: &str) {
-    if let Err(error) = fs::write(path, text) {
+    if let Err(error) = report::file::write(path, text) {
         complain(&format!("write {}: {error}", path.display()));
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     capture::Capture,
     detect::{Candidate, Detected},
-    finding::Layer,
+    finding::{Layer, declared::Declared},
     layer::{
         dns,
         reach::Target,
@@ -192,6 +192,9 @@ pub struct Plan {
     pub reach: ReachPlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
+    /// Severities that were declared to be others than usual.
+    #[serde(default)]
+    pub severity: Declared,
     /// Whether to listen on the capture ports.
     pub listeners: Listeners,
     /// Whether a broken promise blocks the pod.
@@ -228,6 +231,7 @@ impl Plan {
             mtu: MtuPlan::default(),
             reach: ReachPlan::default(),
             require: Vec::new(),
+            severity: Declared::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,
             redirect_exit_code: Layer::Redirect.exit_code(),

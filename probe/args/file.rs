@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The commands that take a file; the first has every flag that may be in it.
-const COMMANDS: [&str; 2] = ["gate", "check"];
+pub(super) const COMMANDS: [&str; 3] = ["gate", "check", "diff"];
 /// The flag that may be given more than once, and the key that has all of it in a list.
 const TARGETS: (&str, &str) = ("target", "targets");
 /// Flags that ask for something else than a look at this pod.
@@ -46,7 +46,7 @@ pub fn parse_with(
 }
 
 /// The long flags of the commands that take a file.
-fn keys(command: &Command) -> Vec<Key> {
+pub(super) fn keys(command: &Command) -> Vec<Key> {
     let flags = COMMANDS.iter().filter_map(|name| command.find_subcommand(name));
     let mut keys: Vec<Key> = flags
         .flat_map(Command::get_arguments)
@@ -68,6 +68,8 @@ fn takes(arg: &Arg) -> Takes {
         Takes::Nothing
     } else if arg.get_long() == Some(TARGETS.0) {
         Takes::Targets
+    } else if names.iter().any(|name| name.contains('=') && name.ends_with(",…")) {
+        Takes::Pairs
     } else if arg.get_value_delimiter().is_some() || names.iter().any(|name| name.ends_with(",…"))
     {
         Takes::Many
@@ -123,6 +125,8 @@ mod tests {
             .filter(|key| key.takes == Takes::Many)
             .map(|key| key.name)
             .collect();
+        let pairs = keys(&Cli::command()).into_iter().find(|key| key.takes == Takes::Pairs);
+        assert_eq!(pairs.map(|key| key.name).as_deref(), Some("severity"));
         for list in ["families", "only", "require", "proxy-uid", "only-groups", "output-file"] {
             assert!(many.iter().any(|name| name == list), "{list} is no list in {many:?}");
         }
@@ -146,6 +150,7 @@ mod tests {
             ("output-file", "json"),
             ("interception", "both"),
             ("log-level", "loud"),
+            ("severity", "dns-silent=no"),
         ] {
             let key = known.iter().find(|key| key.name == name).expect(name);
             let problem = check(&command, key, bad).expect_err(name);

@@ -1,5 +1,6 @@
 //! What was typed: commands, flags and their environment names, and the help text.
 
+mod diff;
 mod dns;
 mod file;
 mod mtu;
@@ -7,6 +8,7 @@ mod promise;
 mod reach;
 mod rule_values;
 mod rules;
+mod schema;
 mod service;
 mod values;
 
@@ -58,6 +60,16 @@ enum Command {
     },
     /// List the built-in meshes and their promises.
     Profiles,
+    /// Tell what differs between a good pod's report and this pod, or another one's report.
+    ///
+    /// On the good pod: podprobe check --output json > good.json. Exit code 0 when nothing differs.
+    Diff(diff::DiffArgs),
+    /// Print the JSON Schema of the report or of the configuration file.
+    Schema {
+        /// Of what.
+        #[arg(default_value = "report")]
+        of: schema::Subject,
+    },
     /// Print a completion script.
     Completions {
         /// The shell.
@@ -151,6 +163,17 @@ pub struct LookArgs {
     )]
     require: values::Proofs,
 
+    /// What a finding means here, instead of what it usually means: `dns-tcp-blocked=fail` makes a
+    /// warning block, `route-blackhole=warn` lets a failure only warn, `ok` passes over it.
+    #[arg(
+        long,
+        env = "PODPROBE_SEVERITY",
+        value_name = "CODE=SEVERITY,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    severity: values::Severities,
+
     /// How long gate keeps trying.
     #[arg(long, env = "PODPROBE_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = values::duration)]
     deadline: Duration,
@@ -213,6 +236,8 @@ pub fn dispatch() -> ExitCode {
     let text = match command {
         Command::Gate(args) => return look("gate", &[], args),
         Command::Check(args) => return check(args),
+        Command::Diff(args) => return diff::run(args),
+        Command::Schema { of } => schema_of(of),
         Command::Explain { code } => code.map_or_else(explain_all, explain_one),
         Command::Profiles => profile::list(),
         Command::Completions { shell } => completions(shell),
@@ -247,7 +272,9 @@ impl Command {
     /// The configuration file, where one was named.
     fn config(&self) -> Option<&Path> {
         match self {
-            Command::Gate(look) | Command::Check(CheckArgs { look, .. }) => look.config.as_deref(),
+            Command::Gate(look)
+            | Command::Check(CheckArgs { look, .. })
+            | Command::Diff(diff::DiffArgs { look, .. }) => look.config.as_deref(),
             _ => None,
         }
     }
@@ -278,6 +305,11 @@ fn check(args: CheckArgs) -> ExitCode {
 }
 
 impl LookArgs {
+    /// Whether layers are named, or left out.
+    fn names_layers(&self) -> bool {
+        [&self.only, &self.also, &self.skip].into_iter().any(|layers| !layers.0.is_empty())
+    }
+
     /// Resolves what was typed; one sentence where the parts contradict each other.
     fn into_plan(self, command: &str, layers: &[Layer]) -> Result<Plan, String> {
         let capture = self.promise.capture()?;
@@ -328,6 +360,7 @@ impl LookArgs {
             mtu: self.mtu.into_plan(),
             reach,
             require: self.require.0,
+            severity: self.severity.0,
             mode: self.mode,
             redirect_exit_code: self.redirect_exit_code,
             deadline_ms: values::millis(self.deadline),
@@ -342,6 +375,14 @@ fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
+}
+
+fn schema_of(subject: schema::Subject) -> String {
+    let schema = match subject {
+        schema::Subject::Report => crate::schema::report(),
+        schema::Subject::Config => schema::config(&Cli::command()),
+    };
+    format!("{schema:#}\n")
 }
 
 fn completions(shell: clap_complete::Shell) -> String {

@@ -6,7 +6,10 @@ use ipnet::IpNet;
 
 use crate::{
     capture::{Cidrs, Ports},
-    finding::Layer,
+    finding::{
+        Layer,
+        declared::{self, Declared},
+    },
     layer::redirect::Proof,
     pod::Family,
 };
@@ -138,6 +141,23 @@ impl FromStr for Proofs {
     }
 }
 
+/// A comma-separated list of `CODE=SEVERITY`, each code once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Severities(pub Declared);
+
+impl FromStr for Severities {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Severities, String> {
+        let mut severities = Declared::new();
+        for (code, severity) in list(text, declared::parse)? {
+            if severities.insert(code, severity).is_some() {
+                return Err(format!("{code} is there twice"));
+            }
+        }
+        Ok(Severities(severities))
+    }
+}
+
 /// `250ms`, `5s`, `1m`; at most a day, so that sums of times cannot overflow.
 ///
 /// # Errors
@@ -182,6 +202,7 @@ mod tests {
         fn foreign_text_never_panics(text in "\\PC*") {
             let _ = (ports(&text), cidrs(&text), duration(&text));
             let _ = (text.parse::<Families>(), text.parse::<Layers>(), text.parse::<Proofs>());
+            let _ = text.parse::<Severities>();
         }
 
         #[test]

@@ -9,6 +9,7 @@ use crate::finding::{Code, Finding, Layer, Severity};
 
 /// What a person must fix first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
     /// What kind of fact.

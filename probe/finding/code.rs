@@ -8,6 +8,7 @@ macro_rules! codes {
     ($($variant:ident = $name:literal,)*) => {
         /// A stable, kebab-case name for a kind of fact. `podprobe explain CODE` tells its story.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(rename_all = "kebab-case")]
         #[expect(missing_docs, reason = "the catalogue documents each code, in one place")]
         pub enum Code { $($variant,)* }
@@ -220,10 +221,22 @@ impl FromStr for Code {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Code, String> {
-        Code::ALL
-            .iter()
-            .copied()
-            .find(|code| code.name() == text)
-            .ok_or_else(|| format!("no code is called {text:?}; `podprobe explain` lists them"))
+        Code::ALL.iter().copied().find(|code| code.name() == text).ok_or_else(|| {
+            match nearest(text) {
+                Some(code) => format!("no code is called {text:?}: did you mean {code}?"),
+                None => format!("no code is called {text:?}; `podprobe explain` lists them"),
+            }
+        })
     }
+}
+
+/// The code that differs least, if it is not a different word.
+fn nearest(text: &str) -> Option<Code> {
+    let text = text.to_lowercase().replace('_', "-");
+    if text.len() > 64 {
+        return None;
+    }
+    let far = |code: &Code| strsim::damerau_levenshtein(code.name(), &text);
+    let (far, code) = Code::ALL.iter().map(|code| (far(code), *code)).min()?;
+    (far <= 1 + text.len() / 5).then_some(code)
 }

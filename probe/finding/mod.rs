@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod code;
+pub mod declared;
 mod diagnosis;
 mod dns;
 mod link;
@@ -23,6 +24,7 @@ pub use code::Code;
 
 /// What a finding means for the start of the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The promise holds, and there is proof.
@@ -36,6 +38,17 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// The name in JSON and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Ok => "ok",
+            Severity::Unknown => "unknown",
+            Severity::Warn => "warn",
+            Severity::Fail => "fail",
+        }
+    }
+
     /// The word printed in the text report.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -50,6 +63,7 @@ impl Severity {
 
 /// The layers, in causal order: what is broken in an early one explains the later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// Interfaces and addresses.
@@ -124,6 +138,7 @@ impl Layer {
 
 /// One judged fact. Severity and hint belong to the code, reason and evidence to this pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// What kind of fact; stable across releases.

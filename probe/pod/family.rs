@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// IPv4 or IPv6; `ipv4` and `ipv6` in data and on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Internet Protocol version 4.

@@ -1,11 +1,20 @@
 //! The report: what was found, the one cause, and the exit code, in several forms.
 
+pub mod case;
+pub mod file;
+pub mod format;
 pub mod json;
+pub mod junit;
+pub mod openmetrics;
 pub mod progress;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod steady;
+pub mod tap;
 pub mod termination;
 pub mod text;
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{collections::BTreeMap, fmt::Write, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +30,7 @@ pub const REPORT_VERSION: u32 = 1;
 
 /// The whole run in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Everything asked for holds.
@@ -33,6 +43,7 @@ pub enum Verdict {
 
 /// What a run found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// [`REPORT_VERSION`].
@@ -49,6 +60,9 @@ pub struct Report {
     pub gid: Option<u32>,
     /// The families that were tested.
     pub families: Vec<Family>,
+    /// The pod's global addresses.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
     /// The run in one word.
     pub verdict: Verdict,
     /// The process's exit code.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Report, Verdict, duration, wrapped};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, Severity, declared};
 
 /// Columns of the text report.
 const WIDTH: usize = 100;
@@ -64,7 +64,12 @@ fn passed(report: &Report) -> String {
         let _ = write!(text, "; unknown here: {}", unseen.join(", "));
     }
     for warning in report.findings.iter().filter(|f| f.severity == Severity::Warn) {
-        let _ = write!(text, "; warning: {}", warning.code);
+        let _ = write!(text, "; warning: {}{}", warning.code, declared_aside(warning));
+    }
+    for ignored in report.findings.iter().filter(|f| f.severity == Severity::Ok) {
+        if declared::usual(ignored).is_some() {
+            let _ = write!(text, "; {}{}", ignored.code, declared_aside(ignored));
+        }
     }
     text
 }
@@ -91,12 +96,19 @@ fn line(finding: &Finding, colour: bool) -> String {
         Severity::Fail => ("\x1b[31m", "\x1b[0m"),
     };
     let lead = format!(" {on}{word:<8}{off} {:<9}", finding.layer.name());
-    if finding.severity == Severity::Ok {
+    if finding.severity == Severity::Ok && declared::usual(finding).is_none() {
         let reason = wrapped(&finding.reason, WIDTH - 20, "");
         return format!("{lead} {}\n", reason.replace('\n', &format!("\n{:20}", "")));
     }
     let family = finding.family.map(|family| format!(" {family}")).unwrap_or_default();
-    format!("{lead} {}{family}\n{}\n", finding.code, wrapped(&finding.reason, WIDTH, INDENT))
+    let told = format!("{}{family}{}", finding.code, declared_aside(finding));
+    format!("{lead} {told}\n{}\n", wrapped(&finding.reason, WIDTH, INDENT))
+}
+
+/// What a finding would have been, where somebody declared it to be something else.
+fn declared_aside(finding: &Finding) -> String {
+    let usual = declared::usual(finding);
+    usual.map(|usual| format!(" (usually {usual}, declared otherwise)")).unwrap_or_default()
 }
 
 fn ending(report: &Report) -> String {

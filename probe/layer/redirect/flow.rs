@@ -35,6 +35,7 @@ pub enum Promise {
 
 /// What a flow proves; the names for `--require`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
     /// Application egress reaches the outbound port.
