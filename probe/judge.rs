@@ -9,7 +9,7 @@ use crate::{
     detect::Detected,
     finding::{Code, Finding, Layer, Severity},
     layer::{
-        dns, link,
+        dns, link, node,
         redirect::{self, Judged, Proof},
         route,
     },
@@ -60,7 +60,8 @@ pub fn judge(recording: &Recording) -> Report {
         Layer::Route => seen.as_ref().is_some_and(|seen| seen.route.is_some()),
         Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
         Layer::Dns => seen.as_ref().is_some_and(|seen| seen.dns.is_some()),
-        Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => false,
+        Layer::Node => seen.as_ref().is_some_and(|seen| seen.node.is_some()),
+        Layer::Service | Layer::Reach | Layer::Mtu => false,
     };
     Report {
         schema_version: REPORT_VERSION,
@@ -119,6 +120,9 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     }
     if let Some(dns_seen) = &seen.dns {
         judged.findings.extend(dns::judge(plan, &seen.pod, dns_seen));
+    }
+    if let Some(node_seen) = &seen.node {
+        judged.findings.extend(node::judge(plan, node_seen));
     }
     judged
 }

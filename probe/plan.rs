@@ -67,6 +67,26 @@ impl Default for DnsPlan {
     }
 }
 
+/// What the node layer looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodePlan {
+    /// Where the host's root is mounted.
+    pub host_root: PathBuf,
+    /// Directories of CNI configurations below it; none: what the container runtime is told, or its
+    /// default.
+    pub conf_dirs: Vec<String>,
+    /// Directories of CNI plugins, likewise.
+    pub bin_dirs: Vec<String>,
+}
+
+impl Default for NodePlan {
+    fn default() -> NodePlan {
+        let host_root = PathBuf::from("/host");
+        NodePlan { host_root, conf_dirs: Vec::new(), bin_dirs: Vec::new() }
+    }
+}
+
 /// What was asked for; everything that judging needs besides what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,6 +118,9 @@ pub struct Plan {
     /// What the dns layer looks at, if it does.
     #[serde(default)]
     pub dns: DnsPlan,
+    /// What the node layer looks at, if it does.
+    #[serde(default)]
+    pub node: NodePlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Whether to listen on the capture ports.
@@ -132,6 +155,7 @@ impl Plan {
             app: None,
             layers: Layer::BY_DEFAULT.to_vec(),
             dns: DnsPlan::default(),
+            node: NodePlan::default(),
             require: Vec::new(),
             listeners: Listeners::Auto,
             mode: Mode::Enforce,

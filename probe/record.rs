@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+<<<<<<< HEAD
     cause::Cause,
     layer::{dns, redirect, route},
+=======
+    layer::{dns, node, redirect, route},
+>>>>>>> 4d348ee (Read the node's CNI files as containerd and CRI-O do: a layer of its own, on request)
     plan::Plan,
     pod::{Environment, Pod},
 };
@@ -30,6 +34,9 @@ pub struct Seen {
     pub redirect: Option<redirect::Seen>,
     /// The dns layer; likewise.
     pub dns: Option<dns::Seen>,
+    /// The node layer, if it was asked for: it stands beside the pod's own.
+    #[serde(default)]
+    pub node: Option<node::Seen>,
 }
 
 /// How the look came about.

@@ -11,7 +11,7 @@ use crate::{
     detect,
     finding::{Code, Finding, Layer, Severity},
     judge,
-    layer::{dns, redirect, route},
+    layer::{dns, node, redirect, route},
     plan::{Listeners, Plan},
     pod::{self, Pod},
     profile,
@@ -31,7 +31,16 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     let pod = pod::snapshot(&plan.watched_ports());
     let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
-    let mut seen = Seen { pod, environment, route: None, survey: None, redirect: None, dns: None };
+    let mut seen = Seen {
+        pod,
+        environment,
+        route: None,
+        survey: None,
+        redirect: None,
+        dns: None,
+        // The node's files tell why a pod has no network: they are read whatever else is broken.
+        node: plan.asks(Layer::Node).then(|| node::observe(plan)),
+    };
     if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, &seen)) {
         let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
         seen.route = Some(routes);

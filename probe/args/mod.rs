@@ -2,6 +2,7 @@
 
 mod dns;
 mod file;
+mod node;
 mod promise;
 mod rule_values;
 mod rules;
@@ -91,6 +92,9 @@ pub struct LookArgs {
 
     #[command(flatten)]
     dns: dns::DnsArgs,
+
+    #[command(flatten)]
+    node: node::NodeArgs,
 
     /// A YAML file with flags by their long names; flags and environment go before it.
     #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
@@ -277,7 +281,8 @@ impl LookArgs {
             let wanted = named(layers, layer)
                 && named(&self.only.0, layer)
                 && (named_some || Layer::BY_DEFAULT.contains(layer));
-            (wanted || self.also.0.contains(layer)) && !self.skip.0.contains(layer)
+            let also = self.also.0.contains(layer) || self.node.implied(*layer);
+            (wanted || also) && !self.skip.0.contains(layer)
         };
         let layers: Vec<Layer> = Layer::ALL.into_iter().filter(asked).collect();
         if layers.is_empty() {
@@ -299,6 +304,7 @@ impl LookArgs {
             families: self.promise.families.map(|families| families.0),
             layers,
             dns: self.dns.into_plan(),
+            node: self.node.into_plan(),
             require: self.require.0,
             mode: self.mode,
             redirect_exit_code: self.redirect_exit_code,

@@ -5,6 +5,7 @@ mod code;
 mod diagnosis;
 mod dns;
 mod link;
+mod node;
 mod redirect;
 mod route;
 

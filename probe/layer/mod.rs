@@ -5,5 +5,6 @@ pub mod dns;
 pub mod egress;
 pub mod ladder;
 pub mod link;
+pub mod node;
 pub mod redirect;
 pub mod route;
