@@ -28,6 +28,8 @@ mod link_and_route;
 mod live;
 /// Every mesh's own rules, intact and broken.
 mod meshes;
+/// The node's CNI files.
+mod node;
 /// Ports that somebody else listens on.
 mod occupied;
 /// What is below the mesh, broken and intact: each code of links, addresses and routes.
