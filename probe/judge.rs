@@ -187,6 +187,7 @@ fn unmet(
     let missing: BTreeSet<&str> = required.chain(*unclear).map(|proof| proof.name()).collect();
     let missing: Vec<&str> = missing.into_iter().collect();
     let dns = unseen_dns(plan, findings);
+    let node = unseen_node(findings);
     let matters = |f: &&Finding| match f.layer {
         Layer::Redirect => true,
         Layer::Dns => dns.is_some() && !redirect,
@@ -211,11 +212,13 @@ fn unmet(
         format!("prove anything about redirection: {why}")
     } else if let Some(dns) = dns {
         format!("look at the nameservers: {}", dns.reason)
+    } else if let Some(node) = node {
+        format!("look at the node: {}", node.reason)
     } else {
         return None;
     };
     let spoken_of =
-        if missing.is_empty() && !proved.is_empty() { dns.or(unknown) } else { unknown };
+        if missing.is_empty() && !proved.is_empty() { dns.or(node).or(unknown) } else { unknown };
     let mut finding = Finding::new(Code::ProofRequired, "--require", reason);
     if let Some(unknown) = spoken_of {
         finding.hint.clone_from(&unknown.hint);
@@ -229,4 +232,9 @@ fn unseen_dns<'f>(plan: &Plan, findings: &'f [Finding]) -> Option<&'f Finding> {
     let seen = findings.iter().any(|finding| finding.code == Code::DnsHolds);
     let unknown = |f: &&Finding| f.layer == Layer::Dns && f.severity == Severity::Unknown;
     findings.iter().find(unknown).filter(|_| plan.asks(Layer::Dns) && !seen)
+}
+
+/// Why the node's files could not be looked at, where that was asked for.
+fn unseen_node(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().find(|finding| finding.code == Code::NodeUnseen)
 }

@@ -3,12 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-<<<<<<< HEAD
     cause::Cause,
-    layer::{dns, redirect, route},
-=======
     layer::{dns, node, redirect, route},
->>>>>>> 4d348ee (Read the node's CNI files as containerd and CRI-O do: a layer of its own, on request)
     plan::Plan,
     pod::{Environment, Pod},
 };

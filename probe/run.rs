@@ -29,18 +29,19 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 /// Decides which mesh this is, where the plan leaves that open. Waits for neighbours that do not
 /// answer no longer than `patience`.
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
+    let mut seen = look_at_pod(plan, patience).await;
+    // The node's files stand beside: they tell why a pod has no network, and break no other layer.
+    if plan.asks(Layer::Node) {
+        seen.node = Some(node::observe(plan));
+    }
+    seen
+}
+
+async fn look_at_pod(plan: &mut Plan, patience: Duration) -> Seen {
     let pod = pod::snapshot(&plan.watched_ports());
     let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
-    let mut seen = Seen {
-        pod,
-        environment,
-        route: None,
-        survey: None,
-        redirect: None,
-        dns: None,
-        // The node's files tell why a pod has no network: they are read whatever else is broken.
-        node: plan.asks(Layer::Node).then(|| node::observe(plan)),
-    };
+    let mut seen =
+        Seen { pod, environment, route: None, survey: None, redirect: None, dns: None, node: None };
     if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, &seen)) {
         let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
         seen.route = Some(routes);
