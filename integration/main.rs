@@ -30,16 +30,18 @@ mod live;
 mod meshes;
 /// Packets that are too large for the way.
 mod mtu;
+/// The node's CNI files.
+mod node;
 /// Ports that somebody else listens on.
 mod occupied;
 /// Reports in every form, their schema, differences, declared severities, sample configurations.
 mod outputs;
 /// What is below the mesh, broken and intact: each code of links, addresses and routes.
 mod pod_network;
-/// The API server and who stands before it.
-mod service;
 /// Targets that a person names.
 mod reach;
+/// The API server and who stands before it.
+mod service;
 /// Rules broken one at a time, and what flows say of each.
 mod sweep;
 /// Time: rules that come late, signals, deadlines.

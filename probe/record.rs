@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cause::Cause,
-    layer::{dns, redirect, route, service},
+    layer::{dns, mtu, node, reach, redirect, route, service},
     plan::Plan,
     pod::{Environment, Pod},
 };
@@ -33,6 +33,15 @@ pub struct Seen {
     /// The service layer; likewise.
     #[serde(default)]
     pub service: Option<service::Seen>,
+    /// The reach layer; likewise.
+    #[serde(default)]
+    pub reach: Option<reach::Seen>,
+    /// The mtu layer; likewise.
+    #[serde(default)]
+    pub mtu: Option<mtu::Seen>,
+    /// The node layer, if it was asked for: it stands beside the pod's own.
+    #[serde(default)]
+    pub node: Option<node::Seen>,
 }
 
 impl Seen {
@@ -47,6 +56,9 @@ impl Seen {
             redirect: None,
             dns: None,
             service: None,
+            reach: None,
+            mtu: None,
+            node: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     detect,
     finding::{Code, Finding, Layer, Severity},
     judge,
-    layer::{dns, redirect, route, service},
+    layer::{dns, mtu, node, reach, redirect, route, service},
     plan::{Listeners, Plan},
     pod::{self, Pod},
     profile,
@@ -24,17 +24,24 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause between two looks.
 const LAST_PAUSE: Duration = Duration::from_millis(250);
 
-/// One look at the pod, layer by layer; a broken link, route or redirection ends it, for the next
-/// layers follow from it.
-/// Decides which mesh this is, where the plan leaves that open. Waits for neighbours and nameservers
-/// that do not answer no longer than `patience`.
+/// One look: at the pod, and where that was asked for at its node.
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
+    let mut seen = look_at_pod(plan, patience).await;
+    // The node's files stand beside: they tell why a pod has no network, and break no other layer.
+    if plan.asks(Layer::Node) {
+        seen.node = Some(node::observe(plan));
+    }
+    seen
+}
+
+/// Layer by layer; a broken link, route or redirection ends it, for the next layers follow from it.
+/// Decides which mesh this is, where the plan leaves that open. Waits for who does not answer no
+/// longer than `patience`.
+async fn look_at_pod(plan: &mut Plan, patience: Duration) -> Seen {
     let start = Instant::now();
     let left = || patience.saturating_sub(start.elapsed());
     let pod = pod::snapshot(&plan.watched_ports());
     let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
-    let started = Instant::now();
-    let left = || patience.saturating_sub(started.elapsed());
     let mut seen = Seen::of(pod, environment);
     if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, &seen)) {
         let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
@@ -57,6 +64,12 @@ pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     if plan.asks(Layer::Service) {
         let service = service::observe(plan, &seen.pod, &seen.environment, left()).await;
         seen.service = Some(service);
+    }
+    if plan.asks(Layer::Reach) {
+        seen.reach = Some(reach::observe(plan, &seen.pod).await);
+    }
+    if plan.asks(Layer::Mtu) {
+        seen.mtu = Some(mtu::observe(plan, &seen.pod, left()).await);
     }
     seen
 }

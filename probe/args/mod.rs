@@ -4,6 +4,7 @@ mod diff;
 mod dns;
 mod file;
 mod mtu;
+mod node;
 mod promise;
 mod reach;
 mod rule_values;
@@ -116,6 +117,9 @@ pub struct LookArgs {
 
     #[command(flatten)]
     mtu: mtu::MtuArgs,
+
+    #[command(flatten)]
+    node: node::NodeArgs,
 
     /// A YAML file with flags by their long names; flags and environment go before it.
     #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
@@ -326,7 +330,7 @@ impl LookArgs {
             // To name a target is to ask for it; without one, there is nothing to ask.
             let wanted = match layer {
                 Layer::Reach => !reach.targets.is_empty(),
-                _ => wanted || self.also.0.contains(layer),
+                _ => wanted || self.also.0.contains(layer) || self.node.implied(*layer),
             };
             wanted && !self.skip.0.contains(layer)
         };
@@ -359,6 +363,7 @@ impl LookArgs {
             api: self.service.into_plan(),
             mtu: self.mtu.into_plan(),
             reach,
+            node: self.node.into_plan(),
             require: self.require.0,
             severity: self.severity.0,
             mode: self.mode,

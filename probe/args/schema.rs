@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::file::{COMMANDS, keys};
 use crate::{
-    config::{Key, Takes},
+    config::{Key, TARGET_FIELDS, Takes},
     finding::{Code, Severity, declared::declarable},
+    layer::reach::PARAMETERS,
 };
 
 /// What the schema describes.
@@ -50,6 +51,9 @@ fn property(key: &Key, arg: &Arg) -> Value {
         Takes::Many => json!({
             "anyOf": [one, { "type": "array", "items": one }, { "type": "null" }],
         }),
+        Takes::Targets => json!({
+            "anyOf": [{ "type": "array", "items": target() }, { "type": "null" }],
+        }),
         Takes::Pairs => json!({
             "anyOf": [pairs(), { "type": "array", "items": one }, one, { "type": "null" }],
         }),
@@ -76,6 +80,21 @@ fn one(arg: &Arg) -> Value {
         values.extend(name.parse::<bool>().map(Value::from));
     }
     json!({ "enum": values })
+}
+
+/// A target: a URL, or its parts.
+fn target() -> Value {
+    let value = json!({ "type": ["string", "integer", "array"] });
+    let fields = TARGET_FIELDS.iter().chain(&PARAMETERS);
+    let properties: Map<String, Value> =
+        fields.map(|field| ((*field).to_owned(), value.clone())).collect();
+    let parts = json!({
+        "type": "object",
+        "properties": properties,
+        "required": ["url"],
+        "additionalProperties": false,
+    });
+    json!({ "anyOf": [{ "type": "string" }, parts] })
 }
 
 /// The codes that somebody may declare, each with what it says.

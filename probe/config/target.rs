@@ -9,7 +9,7 @@ use super::{Check, Key};
 use crate::layer::reach::{PARAMETERS, encoded};
 
 /// Fields besides the parameters.
-const OWN: [&str; 2] = ["name", "url"];
+pub const OWN: [&str; 2] = ["name", "url"];
 
 /// One item of the list.
 pub(super) struct Item<'a> {

@@ -7,7 +7,6 @@ use super::{
     Code, Layer, Severity, diagnosis, dns, link, mtu, node, reach, redirect, route, service,
 };
 
-
 /// What is true of a code in every pod.
 #[derive(Clone, Copy, Debug)]
 pub struct Meaning {
@@ -229,6 +228,33 @@ impl Code {
             Code::ReachMasked => reach::REACH_MASKED,
             Code::ReachUnproven => reach::REACH_UNPROVEN,
             Code::ReachHolds => reach::REACH_HOLDS,
+            Code::CniConfigNone => node::CNI_CONFIG_NONE,
+            Code::CniConfigBom => node::CNI_CONFIG_BOM,
+            Code::CniConfigKind => node::CNI_CONFIG_KIND,
+            Code::CniConfigInvalid => node::CNI_CONFIG_INVALID,
+            Code::CniConfigLoopbackOnly => node::CNI_CONFIG_LOOPBACK_ONLY,
+            Code::CniChainCycle => node::CNI_CHAIN_CYCLE,
+            Code::CniDelegateMissing => node::CNI_DELEGATE_MISSING,
+            Code::CniChainDuplicate => node::CNI_CHAIN_DUPLICATE,
+            Code::CniPluginMissing => node::CNI_PLUGIN_MISSING,
+            Code::CniPluginTruncated => node::CNI_PLUGIN_TRUNCATED,
+            Code::CniPluginNotExecutable => node::CNI_PLUGIN_NOT_EXECUTABLE,
+            Code::CniPluginNotAProgram => node::CNI_PLUGIN_NOT_A_PROGRAM,
+            Code::CniPluginWrongArchitecture => node::CNI_PLUGIN_WRONG_ARCHITECTURE,
+            Code::CniPluginInterpreterMissing => node::CNI_PLUGIN_INTERPRETER_MISSING,
+            Code::CniMeshNotChained => node::CNI_MESH_NOT_CHAINED,
+            Code::CniIpamExhausted => node::CNI_IPAM_EXHAUSTED,
+            Code::CniConfigSkipped => node::CNI_CONFIG_SKIPPED,
+            Code::CniConfigShadowed => node::CNI_CONFIG_SHADOWED,
+            Code::CniConfigVersion => node::CNI_CONFIG_VERSION,
+            Code::CniConfigCrlf => node::CNI_CONFIG_CRLF,
+            Code::CniMeshAbsent => node::CNI_MESH_ABSENT,
+            Code::CniKubeconfigMissing => node::CNI_KUBECONFIG_MISSING,
+            Code::CniAgentAbsent => node::CNI_AGENT_ABSENT,
+            Code::CniIpamNearlyExhausted => node::CNI_IPAM_NEARLY_EXHAUSTED,
+            Code::CniIpamLeak => node::CNI_IPAM_LEAK,
+            Code::NodeUnseen => node::NODE_UNSEEN,
+            Code::NodeHolds => node::NODE_HOLDS,
         }
     }
 }

@@ -7,6 +7,7 @@ mod diagnosis;
 mod dns;
 mod link;
 mod mtu;
+mod node;
 mod reach;
 mod redirect;
 mod route;

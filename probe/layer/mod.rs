@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod ladder;
 pub mod link;
 pub mod mtu;
+pub mod node;
 pub mod reach;
 pub mod redirect;
 pub mod route;

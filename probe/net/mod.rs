@@ -3,19 +3,19 @@
 pub mod client;
 pub mod dial;
 pub mod error_queue;
-pub mod http;
 pub mod hello;
+pub mod http;
 pub mod limit;
 pub mod listen;
 pub mod netlink;
 pub mod nudge;
 pub mod owner;
 pub mod path_mtu;
+pub mod ping;
 pub mod sock_diag;
+pub mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
-pub mod ping;
-pub mod stream;
 
 use std::io;
 

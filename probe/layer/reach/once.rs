@@ -70,7 +70,8 @@ async fn asked(question: Option<&(Vec<Question>, pod::Transport)>, to: To<'_>) -
     let mut last = dns::Outcome::Silent { tries: 0, waited_ms: 0 };
     let Some((questions, transport)) = question else { return Outcome::Dns(last) };
     for question in questions {
-        last = dns::ask(to.address, *transport, to.play, question, false).await.outcome;
+        last =
+            dns::ask(to.address, *transport, to.play, question, false, to.patience).await.outcome;
         match &last {
             dns::Outcome::Reply(reply) if !dns::has(reply, question) => {}
             _ => break,

@@ -1,19 +1,20 @@
 //! From a recording to its report: pure, the same on the pod and on another machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod unmet;
 
-use serde_json::Value;
+use std::net::IpAddr;
 
 use crate::{
     cause::cause,
     detect::Detected,
-    finding::{Code, Finding, Layer, Severity},
+    finding::{Code, Finding, Layer, Severity, declared},
     layer::{
-        dns, link,
-        redirect::{self, Judged, Proof},
+        dns, link, mtu, node, reach,
+        redirect::{self, Judged},
         route, service,
     },
     plan::{Mode, Plan},
+    pod::{Family, Pod},
     record::{Course, Recording, Seen},
     report::{REPORT_VERSION, Report, Verdict, duration},
 };
@@ -32,8 +33,9 @@ pub fn judge(recording: &Recording) -> Report {
     let Judged { mut findings, proved, unproved, unclear } =
         seen.as_ref().map(|s| look(plan, s)).unwrap_or_default();
     findings.extend(late(course));
+    declared::declare(&plan.severity, &mut findings);
     if seen.is_some() {
-        findings.extend(unmet(plan, &findings, &proved, &(&unproved, &unclear)));
+        findings.extend(unmet::unmet(plan, &findings, &proved, &(&unproved, &unclear)));
     }
     let cause = cause(&findings);
     let verdict = match &cause {
@@ -52,7 +54,7 @@ pub fn judge(recording: &Recording) -> Report {
             (Verdict::Fail, Some(cause)) if cause.layer == Layer::Redirect => {
                 plan.redirect_exit_code
             }
-            (Verdict::Fail, Some(cause)) => cause.layer.exit_code(),
+            (Verdict::Fail, Some(cause)) => cause.code.exit_code(cause.layer),
         },
     };
     let reached = |layer: &Layer| match layer {
@@ -61,7 +63,9 @@ pub fn judge(recording: &Recording) -> Report {
         Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
         Layer::Dns => seen.as_ref().is_some_and(|seen| seen.dns.is_some()),
         Layer::Service => seen.as_ref().is_some_and(|seen| seen.service.is_some()),
-        Layer::Reach | Layer::Mtu | Layer::Node => false,
+        Layer::Reach => seen.as_ref().is_some_and(|seen| seen.reach.is_some()),
+        Layer::Mtu => seen.as_ref().is_some_and(|seen| seen.mtu.is_some()),
+        Layer::Node => seen.as_ref().is_some_and(|seen| seen.node.is_some()),
     };
     Report {
         schema_version: REPORT_VERSION,
@@ -71,6 +75,7 @@ pub fn judge(recording: &Recording) -> Report {
         uid: seen.as_ref().map(|s| s.pod.identity.uid),
         gid: seen.as_ref().map(|s| s.pod.identity.gid),
         families: seen.as_ref().map(|s| plan.addresses(&s.pod).families).unwrap_or_default(),
+        addresses: seen.as_ref().map(|s| own_addresses(&s.pod)).unwrap_or_default(),
         verdict,
         exit_code,
         cause,
@@ -100,6 +105,12 @@ fn late(course: &Course) -> Option<Finding> {
     Some(Finding { layer: missing.layer, ..finding }.with("missing", missing.code.name()))
 }
 
+/// The pod's global addresses, IPv4 first.
+fn own_addresses(pod: &Pod) -> Vec<IpAddr> {
+    let both = [Family::Ipv4, Family::Ipv6];
+    both.into_iter().flat_map(|family| pod.global_addresses(family)).collect()
+}
+
 /// The findings and proofs of one look.
 #[must_use]
 pub fn look(plan: &Plan, seen: &Seen) -> Judged {
@@ -124,6 +135,16 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     if let Some(service_seen) = &seen.service {
         judged.findings.extend(service::judge(plan, &seen.pod, service_seen));
     }
+    if let Some(reach_seen) = &seen.reach {
+        judged.findings.extend(reach::judge(plan, &seen.pod, reach_seen));
+    }
+    if let Some(mtu_seen) = &seen.mtu {
+        judged.findings.extend(mtu::judge(&seen.pod, mtu_seen));
+    }
+    if let Some(node_seen) = &seen.node {
+        judged.findings.extend(node::judge(plan, node_seen));
+    }
+    declared::declare(&plan.severity, &mut judged.findings);
     judged
 }
 
@@ -151,90 +172,6 @@ pub fn before_redirect(plan: &Plan, seen: &Seen) -> Vec<Finding> {
     if let Some(routes) = &seen.route {
         findings.extend(route::judge(plan, &seen.pod, &seen.environment, routes));
     }
+    declared::declare(&plan.severity, &mut findings);
     findings
-}
-
-/// How little an unknown explains that these proofs are missing: least, a sender who could not be
-/// played and whose flows would not have proved them.
-fn remoteness(finding: &Finding, missing: &[&str]) -> u8 {
-    let proofs = finding.evidence.get("proofs").and_then(Value::as_array);
-    let concerns = |proofs: &Vec<Value>| {
-        proofs.iter().filter_map(Value::as_str).any(|proof| missing.contains(&proof))
-    };
-    match (finding.code, proofs) {
-        (Code::ListenerPortTaken, _) => 0,
-        (Code::NotObservable, None) => 2,
-        (Code::NotObservable, Some(proofs)) if concerns(proofs) => 3,
-        (Code::NotObservable, Some(_)) => 4,
-        _ => 1,
-    }
-}
-
-/// Proofs that were asked for and not made. Where redirection was asked for, at least one proof
-/// is, and each one that this identity can try: "could not look" must not read as "yes".
-fn unmet(
-    plan: &Plan,
-    findings: &[Finding],
-    proved: &BTreeMap<Proof, usize>,
-    (unproved, unclear): &(&BTreeSet<Proof>, &BTreeSet<Proof>),
-) -> Option<Finding> {
-    if findings.iter().any(|f| f.severity == Severity::Fail) {
-        return None;
-    }
-    let redirect = plan.asks(Layer::Redirect);
-    let lacks = |p: &&Proof| !proved.contains_key(p) || unproved.contains(p);
-    let required = plan.require.iter().filter(lacks);
-    let missing: BTreeSet<&str> = required.chain(*unclear).map(|proof| proof.name()).collect();
-    let missing: Vec<&str> = missing.into_iter().collect();
-    let dns = unseen_dns(plan, findings);
-    let unseen = dns.or_else(|| unseen_service(plan, findings));
-    let matters = |f: &&Finding| match f.layer {
-        Layer::Redirect => true,
-        Layer::Dns => dns.is_some() && !redirect,
-        Layer::Link | Layer::Route | Layer::Service | Layer::Reach | Layer::Mtu | Layer::Node => {
-            !redirect
-        }
-    };
-    let unknown = findings
-        .iter()
-        .filter(|f| f.severity == Severity::Unknown)
-        .filter(matters)
-        .min_by_key(|f| remoteness(f, &missing));
-    if !redirect && unknown.is_none() {
-        return None;
-    }
-    let why = unknown.map_or("nothing was observed", |f| &f.reason);
-    let reason = if !missing.is_empty() {
-        format!("prove {}: {why}", missing.join(", "))
-    } else if !redirect {
-        format!("look at what was asked for: {why}")
-    } else if proved.is_empty() {
-        format!("prove anything about redirection: {why}")
-    } else if let Some(unseen) = unseen {
-        let what = if dns.is_some() { "the nameservers" } else { "the API server" };
-        format!("look at {what}: {}", unseen.reason)
-    } else {
-        return None;
-    };
-    let spoken_of =
-        if missing.is_empty() && !proved.is_empty() { unseen.or(unknown) } else { unknown };
-    let mut finding = Finding::new(Code::ProofRequired, "--require", reason);
-    if let Some(unknown) = spoken_of {
-        finding.hint.clone_from(&unknown.hint);
-    }
-    Some(finding)
-}
-
-/// What could not be looked at of the API server, where that was asked for.
-fn unseen_service<'f>(plan: &Plan, findings: &'f [Finding]) -> Option<&'f Finding> {
-    let unknown = |f: &&Finding| f.layer == Layer::Service && f.severity == Severity::Unknown;
-    findings.iter().find(unknown).filter(|_| plan.asks(Layer::Service))
-}
-
-/// Why no nameserver could be looked at, where that was asked for: an answer over one transport is
-/// one, over none it is not.
-fn unseen_dns<'f>(plan: &Plan, findings: &'f [Finding]) -> Option<&'f Finding> {
-    let seen = findings.iter().any(|finding| finding.code == Code::DnsHolds);
-    let unknown = |f: &&Finding| f.layer == Layer::Dns && f.severity == Severity::Unknown;
-    findings.iter().find(unknown).filter(|_| plan.asks(Layer::Dns) && !seen)
 }

@@ -1,5 +1,7 @@
 //! Plan: what was asked, resolved. Nothing is looked at yet.
 
+mod layers;
+
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
@@ -16,11 +18,12 @@ use crate::{
     finding::{Layer, declared::Declared},
     layer::{
         dns,
-        reach::Target,
         redirect::{Addresses, Proof},
     },
     pod::{Family, Pod},
 };
+
+pub use layers::{ApiPlan, ApiServer, DnsPlan, MtuPlan, NodePlan, ReachPlan};
 
 /// Whether a broken promise blocks the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -44,110 +47,6 @@ pub enum Listeners {
     Bind,
     /// Never: a running proxy keeps its ports, and the kernel is asked who took each connection.
     Live,
-}
-
-/// What the dns layer looks at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DnsPlan {
-    /// The resolver configuration.
-    pub resolv_conf: PathBuf,
-    /// The cluster's domain, where it was declared; else the search list tells it.
-    pub cluster_domain: Option<String>,
-    /// Names that must have an address.
-    pub names: Vec<String>,
-    /// Nameservers to ask besides those of the file.
-    pub nameservers: Vec<IpAddr>,
-    /// The file of names that need no nameserver.
-    pub hosts: PathBuf,
-    /// Questions in a row to each server, and pairs of them, to count losses; 0 for none.
-    pub burst: u32,
-    /// `KUBERNETES_SERVICE_HOST`, where it is a name: then that must resolve like the others.
-    pub service_host: Option<String>,
-}
-
-impl DnsPlan {
-    /// Every name that must have an address, each once.
-    pub fn names(&self) -> impl Iterator<Item = &String> {
-        let host = self.service_host.iter().filter(|host| !self.names.contains(host));
-        self.names.iter().chain(host)
-    }
-}
-
-impl Default for DnsPlan {
-    fn default() -> DnsPlan {
-        DnsPlan {
-            resolv_conf: PathBuf::from("/etc/resolv.conf"),
-            cluster_domain: None,
-            names: Vec::new(),
-            nameservers: Vec::new(),
-            hosts: PathBuf::from("/etc/hosts"),
-            burst: 0,
-            service_host: None,
-        }
-    }
-}
-
-/// Where an API server is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiServer {
-    /// An address, or a name.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-/// What the service layer looks at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ApiPlan {
-    /// Where the API server is, where that was declared; else the environment tells it.
-    pub servers: Vec<ApiServer>,
-    /// Ask it whether it is ready.
-    pub readyz: bool,
-    /// The authorities that its certificate is verified against.
-    pub ca: PathBuf,
-    /// The service account's token.
-    pub token: PathBuf,
-}
-
-impl Default for ApiPlan {
-    fn default() -> ApiPlan {
-        let mounted = PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount");
-        ApiPlan {
-            servers: Vec::new(),
-            readyz: false,
-            ca: mounted.join("ca.crt"),
-            token: mounted.join("token"),
-        }
-    }
-}
-
-/// What the mtu layer looks at.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MtuPlan {
-    /// Whom to exchange full packets with, besides nameservers and the API server.
-    pub targets: Vec<SocketAddr>,
-}
-
-/// What the reach layer looks at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReachPlan {
-    /// The targets, in the order in which they were named.
-    pub targets: Vec<Target>,
-    /// How long one attempt may take where the target does not say, in milliseconds.
-    pub timeout_ms: u64,
-    /// How often a target is tried where it does not say.
-    pub attempts: u32,
-    /// The certificates that chains must lead to.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl Default for ReachPlan {
-    fn default() -> ReachPlan {
-        ReachPlan { targets: Vec::new(), timeout_ms: 2000, attempts: 1, ca_file: None }
-    }
 }
 
 /// What was asked for; everything that judging needs besides what was seen.
@@ -190,6 +89,8 @@ pub struct Plan {
     /// What the reach layer looks at, if it does.
     #[serde(default)]
     pub reach: ReachPlan,
+    /// What the node layer looks at, if it does.
+    pub node: NodePlan,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Severities that were declared to be others than usual.
@@ -230,6 +131,7 @@ impl Plan {
             api: ApiPlan::default(),
             mtu: MtuPlan::default(),
             reach: ReachPlan::default(),
+            node: NodePlan::default(),
             require: Vec::new(),
             severity: Declared::new(),
             listeners: Listeners::Auto,

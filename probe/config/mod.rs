@@ -6,6 +6,8 @@
 
 mod target;
 
+pub use target::OWN as TARGET_FIELDS;
+
 use std::{
     fmt::{self, Write as _},
     fs::File,
@@ -330,5 +332,4 @@ impl<'de> Visitor<'de> for Value<'_> {
 }
 
 #[cfg(test)]
-#[path = "config_tests.rs"]
 mod tests;

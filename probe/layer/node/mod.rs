@@ -1,0 +1,24 @@
+//! Node: the CNI configuration and plugins that the container runtime will make new pods with, read
+//! from the host's files.
+//!
+//! `host` reads below the host's root and never leaves it, `observe` collects, `choose` says which file
+//! each runtime takes, `chain` follows it, `judge` and `active` say what it means.
+
+mod active;
+mod chain;
+mod choose;
+mod conf;
+mod fit;
+mod host;
+mod judge;
+mod mask;
+mod mesh;
+mod needs;
+mod observe;
+mod place;
+mod pool;
+mod program;
+mod runtime;
+
+pub use judge::judge;
+pub use observe::{Seen, observe};
