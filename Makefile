@@ -14,7 +14,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: tools
 tools: ## Install or name what demo, test and bench need
@@ -86,6 +86,11 @@ image: ## Build the container image with docker, podman or buildah
 .PHONY: bench
 bench: tools build ## Measure happy gates as whole processes
 	@integration/bench.sh
+
+# Beside Prometheus' blackbox_exporter, where it is installed (Debian: prometheus-blackbox-exporter).
+.PHONY: bench-reach
+bench-reach: tools build ## Measure thousands of targets at once
+	@integration/bench-reach.sh
 
 .PHONY: clean
 clean: ## Remove what was built

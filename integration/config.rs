@@ -191,7 +191,9 @@ fn a_file_that_cannot_be_used_ends_with_2_and_one_sentence() {
     let pod = World::V4.start();
     for (text, sentence) in [
         (&b"exlude-outbound-ports: 80"[..], "did you mean exclude-outbound-ports?"),
-        (b"targets: []", "unknown key \"targets\""),
+        (b"peers: []", "unknown key \"peers\""),
+        (b"target: 10.0.0.1:80", "did you mean targets?"),
+        (b"targets: [10.0.0.1]", "write 10.0.0.1:PORT"),
         (b"outbound-port: 70000", "line 1: outbound-port: \"70000\" is no port"),
         (b"\noutbound-port: [1]", "line 2: outbound-port: a list, but it takes one value"),
         (b"mesh: isto", "\"isto\" is none of istio, "),

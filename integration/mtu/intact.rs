@@ -25,7 +25,7 @@ fn a_way_that_takes_full_packets() {
     let holds = reason(&run, "mtu-holds");
     assert!(holds.contains("packets of 1500 bytes are acknowledged by nameserver"), "{run}");
     assert!(holds.contains("full packets come back from API server 10.99.0.2:6443"), "{run}");
-    assert!(run.elapsed < Duration::from_millis(400), "{run}");
+    assert!(!holds.contains("two attempts"), "nothing stalled: {run}");
 }
 
 #[test]
@@ -172,7 +172,6 @@ fn a_server_that_closes_at_once_tells_nothing_or_that_it_holds() {
     let run = launch(&place, NONE, &TARGET).run();
     assert!(run.code == 0 || run.code == 5, "{run}");
     assert!(run.codes("fail").is_empty() && run.codes("warn").is_empty(), "{run}");
-    assert!(run.elapsed < Duration::from_secs(1), "{run}");
 }
 
 #[test]
@@ -206,5 +205,5 @@ fn what_speaks_no_tls_has_answered_anyhow() {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
     let run = says(launch(&place, NONE, &TARGET).run(), &["mtu-holds"]);
-    assert!(run.elapsed < Duration::from_secs(1), "{run}");
+    assert!(!reason(&run, "mtu-holds").contains("two attempts"), "nothing stalled: {run}");
 }

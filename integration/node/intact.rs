@@ -89,6 +89,20 @@ fn directories_are_where_the_runtime_is_told_to_look() {
 }
 
 #[test]
+fn multus_finds_delegates_in_a_directory_of_its_own() {
+    let pod = pod();
+    let host = Host::new(&pod);
+    let told = "\"binDir\": \"/host/var/lib/cni/bin\", \"clusterNetwork\"";
+    let multus = shim("/host/run/multus/cni/net.d/10-ovn.conf").replace("\"clusterNetwork\"", told);
+    host.conf("00-multus.conf", &multus);
+    host.file("run/multus/multus.sock", "");
+    host.file("run/multus/cni/net.d/10-ovn.conf", &super::conf::single("ovn"));
+    super::found(run(&pod, &host, &[]), "cni-plugin-missing");
+    host.link("/bin/sh", "var/lib/cni/bin/ovn");
+    fine(run(&pod, &host, &[]));
+}
+
+#[test]
 fn this_machines_own_programs_are_for_this_machine() {
     let pod = pod();
     let host = Host::new(&pod);

@@ -73,6 +73,18 @@ fn the_readme_shows_the_mesh_of_ones_own() {
     assert_eq!(shown, sample("own-mesh"));
 }
 
+#[test]
+fn the_readmes_declarations_are_understood() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```yaml\nseverity:\n").expect("the example");
+    let (lines, _) = rest.split_once("```").expect("its end");
+    let pod = World::V4.start();
+    let text = format!("severity:\n{lines}");
+    configured(&pod, Who::App, &["check", "--plan"], &text).expect(0);
+    let typo = text.replace("route-blackhole", "route-blackhoel");
+    configured(&pod, Who::App, &["check", "--plan"], &typo).expect(2);
+}
+
 /// A look with strict DNS at a pod whose nameserver answers, over TCP or not.
 fn look_at_dns(text: &str, tcp: bool) -> Output {
     let pod = World::V4.start();

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{blackhole, without_dns};
-use crate::world::{Backend, Output, Pod, Rules, Who, World};
+use crate::world::{Backend, Output, Pod, Rules, Who, World, sh};
 
 fn finding(run: &Output, code: &str) -> serde_json::Value {
     let report = run.report();
@@ -68,6 +68,21 @@ fn a_lowered_redirect_failure_passes_but_a_required_proof_still_does_not() {
     assert_eq!(run.cause(), "proof-required", "{run}");
     let reason = run.report()["cause"]["reason"].to_string();
     assert!(reason.contains("prove outbound: "), "{reason}");
+}
+
+#[test]
+fn what_was_looked_at_and_declared_is_no_missing_proof() {
+    let pod = World::V4.start();
+    // Nothing is as promised, so that nothing is proved.
+    sh("nft 'add table ip t; add chain ip t c { type nat hook output priority -100; }
+        add rule ip t c meta l4proto { tcp, udp } redirect to :15001'");
+    let flags = ["check", "--only", "redirect", "--mesh", "none", "--output", "json"];
+    let run = pod.run(Who::App, &flags).expect(30);
+    assert_eq!(run.report()["proofs"], 0, "{run}");
+    let failed = run.codes("fail").iter().map(|code| format!("{code}=warn")).collect::<Vec<_>>();
+    let declared = failed.join(",");
+    let run = pod.run(Who::App, &[&flags[..], &["--severity", &declared]].concat()).expect(0);
+    assert_eq!(run.report()["proofs"], 0, "{run}");
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod blocked;
 mod captured;
 /// Datagrams, echo requests, queries.
 mod datagram;
+/// Many targets at once.
+mod many;
 /// How targets are named, and what is refused before anything is sent.
 mod named;
 /// What must be said over a connection: HTTP, TLS, gRPC.

@@ -62,8 +62,23 @@ fn who_rejects_is_named_with_type_and_code() {
 fn a_target_that_rejects_itself_is_told_from_a_closed_port() {
     let pod = pod();
     on_node(&pod, "input", "tcp dport 5432 reject with icmpx type admin-prohibited");
-    let run = fails(run(&pod, &["10.77.0.1:5432"]), "reach-rejected");
-    says(&run, "reach-rejected", "the target itself");
+    let run1 = fails(run(&pod, &["10.77.0.1:5432"]), "reach-rejected");
+    says(&run1, "reach-rejected", "the target itself");
+    pod.node.sh("nft flush chain inet t input");
+    on_node(&pod, "input", "tcp dport 5432 reject with icmpx type port-unreachable");
+    let run2 = fails(run(&pod, &["10.77.0.1:5432"]), "reach-refused");
+    says(&run2, "reach-refused", "by a rule there: a closed port resets");
+}
+
+#[test]
+fn a_rule_in_the_pod_that_rejects_is_no_missing_neighbour() {
+    for kind in ["icmp type admin-prohibited", "icmp type port-unreachable"] {
+        let pod = pod();
+        in_pod(&format!("ip daddr 192.0.2.1 reject with {kind}"));
+        let run1 = fails(run(&pod, &["192.0.2.1:443"]), "reach-rejected");
+        says(&run1, "reach-rejected", "this pod's own kernel");
+        fine(run(&pod, &["!192.0.2.1:443"]));
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_deadline_shortens_the_wait_for_an_answer() {
     let launch = cluster.pod.launch(Who::App, &flags).env("KUBERNETES_SERVICE_HOST", API);
     let run = launch.run().expect(50);
     assert_eq!(run.cause(), "service-silent", "{run}");
-    assert!(run.elapsed < Duration::from_secs(3), "{run}");
+    assert!(reason(&run, "service-silent").contains("no answer in 300 ms"), "{run}");
 }
 
 #[test]
@@ -83,6 +83,20 @@ fn a_recording_is_judged_the_same() {
     let first = fine(run(&cluster.pod, &["--record", &file]));
     let again = cluster.pod.run(Who::App, &["check", "--replay", &file, "--output", "json"]);
     assert_eq!(first.report()["findings"], again.expect(0).report()["findings"]);
+}
+
+#[test]
+fn flag_environment_and_file_ask_for_readyz_alike() {
+    let cluster = Cluster::start();
+    let file = cluster.pod.file("podprobe.yaml");
+    std::fs::write(&file, "readyz: true\napi-server: [10.96.0.1, 'fd96::1']\n").expect("write");
+    let file = file.display().to_string();
+    let by_file = run(&cluster.pod, &["--plan", "--config", &file]).expect(0);
+    assert_eq!(by_file.stdout.matches("then GET /readyz").count(), 2, "{by_file}");
+    let by_env = launch(&cluster.pod, &["--plan"]).env("PODPROBE_READYZ", "true").run().expect(0);
+    assert!(by_env.stdout.contains("then GET /readyz"), "{by_env}");
+    let not = run(&cluster.pod, &["--plan", "--readyz=false", "--config", &file]).expect(0);
+    assert!(!not.stdout.contains("readyz"), "{not}");
 }
 
 #[test]

@@ -1,11 +1,8 @@
 //! A mesh that captures what the pod sends: who accepts is not who was meant.
 
-use std::io::copy;
-use std::net::{TcpListener, TcpStream};
-
 use super::server::{SERVER_HELLO, Server, says};
 use super::{Cluster, filter, reason};
-use crate::world::{Backend, Launch, Rules, Who, as_owner};
+use crate::world::{Backend, Launch, Rules, Who};
 
 const OUTSIDE: &str = "10.88.0.1:6443";
 
@@ -20,24 +17,6 @@ fn launch<'p>(cluster: &'p Cluster, who: Who, more: &[&str]) -> Launch<'p> {
     let mut flags = vec!["check", "service", "--mesh", "istio", "--output", "json"];
     flags.extend(more);
     cluster.pod.launch(who, &flags).env("KUBERNETES_SERVICE_HOST", super::API)
-}
-
-/// The sidecar: it passes what it gets on to the API server, with its own user's sockets.
-fn sidecar() -> Server {
-    let listener = TcpListener::bind("127.0.0.1:15001").expect("listen");
-    let upstream = || as_owner(1337, || TcpStream::connect("10.96.0.1:443"));
-    Server::with(listener, move |client| {
-        let Ok(server) = upstream() else { return };
-        let (mut from_server, mut to_server) = (server.try_clone().expect("clone"), server);
-        let (mut from_client, mut to_client) = (client.try_clone().expect("clone"), client);
-        let up = std::thread::spawn(move || {
-            let _ = copy(&mut from_client, &mut to_server);
-            let _ = to_server.shutdown(std::net::Shutdown::Write);
-        });
-        let _ = copy(&mut from_server, &mut to_client);
-        let _ = to_client.shutdown(std::net::Shutdown::Both);
-        let _ = up.join();
-    })
 }
 
 #[test]
@@ -94,23 +73,50 @@ fn a_policy_behind_the_mesh_is_seen_by_the_proxy_alone() {
 }
 
 #[cfg(feature = "tls")]
-#[test]
-fn through_the_sidecar_a_certificate_is_proof_and_bytes_are_not() {
-    use super::ready::{Answers, Authority, mounted};
+mod through_the_sidecar {
+    use std::io::copy;
+    use std::net::{TcpListener, TcpStream};
 
-    let cluster = captured();
-    let authority = Authority::new();
-    let _api = authority.server(&cluster, &Answers::ok());
-    let _sidecar = sidecar();
-    let bytes = launch(&cluster, Who::App, &[]).run().expect(5);
-    assert!(reason(&bytes, "service-masked").contains("TLS comes back"), "{bytes}");
-    let flags = mounted(&cluster, &authority);
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let proof = launch(&cluster, Who::App, &flags).run().expect(0);
-    assert!(reason(&proof, "service-holds").contains("through the mesh's proxy"), "{proof}");
-    // Somebody else's certificate at the other end is no proof of the API server.
-    let other = mounted(&cluster, &Authority::new());
-    let other: Vec<&str> = other.iter().map(String::as_str).collect();
-    let foreign = launch(&cluster, Who::App, &other).run().expect(5);
-    assert_eq!(foreign.codes("unknown"), ["proof-required", "service-masked"], "{foreign}");
+    use super::super::ready::{Answers, Authority, mounted};
+    use super::super::reason;
+    use super::super::server::Server;
+    use super::{captured, launch};
+    use crate::world::{Who, as_owner};
+
+    /// The sidecar: it passes what it gets on to the API server, with its own user's sockets.
+    fn sidecar() -> Server {
+        let listener = TcpListener::bind("127.0.0.1:15001").expect("listen");
+        let upstream = || as_owner(1337, || TcpStream::connect("10.96.0.1:443"));
+        Server::with(listener, move |client| {
+            let Ok(server) = upstream() else { return };
+            let (mut from_server, mut to_server) = (server.try_clone().expect("clone"), server);
+            let (mut from_client, mut to_client) = (client.try_clone().expect("clone"), client);
+            let up = std::thread::spawn(move || {
+                let _ = copy(&mut from_client, &mut to_server);
+                let _ = to_server.shutdown(std::net::Shutdown::Write);
+            });
+            let _ = copy(&mut from_server, &mut to_client);
+            let _ = to_client.shutdown(std::net::Shutdown::Both);
+            let _ = up.join();
+        })
+    }
+
+    #[test]
+    fn a_certificate_is_proof_and_bytes_are_not() {
+        let cluster = captured();
+        let authority = Authority::new();
+        let _api = authority.server(&cluster, &Answers::ok());
+        let _sidecar = sidecar();
+        let bytes = launch(&cluster, Who::App, &[]).run().expect(5);
+        assert!(reason(&bytes, "service-masked").contains("TLS comes back"), "{bytes}");
+        let flags = mounted(&cluster, &authority);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let proof = launch(&cluster, Who::App, &flags).run().expect(0);
+        assert!(reason(&proof, "service-holds").contains("through the mesh's proxy"), "{proof}");
+        // Somebody else's certificate at the other end is no proof of the API server.
+        let other = mounted(&cluster, &Authority::new());
+        let other: Vec<&str> = other.iter().map(String::as_str).collect();
+        let foreign = launch(&cluster, Who::App, &other).run().expect(5);
+        assert_eq!(foreign.codes("unknown"), ["proof-required", "service-masked"], "{foreign}");
+    }
 }

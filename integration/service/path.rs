@@ -88,7 +88,6 @@ fn nothing_listens_behind_the_service() {
     let cluster = Cluster::programmed();
     let run = found(run(&cluster.pod, &[]), "service-refused");
     assert!(reason(&run, "service-refused").contains("refused by a reset"), "{run}");
-    assert!(run.elapsed < Duration::from_secs(1), "{run}");
 }
 
 #[test]
@@ -112,7 +111,6 @@ fn the_node_rejects_a_service_without_endpoints() {
             reason(&run, "service-no-endpoints").contains(&format!("refused by {by}")),
             "{run}"
         );
-        assert!(run.elapsed < Duration::from_secs(1), "{run}");
     }
 }
 
@@ -170,8 +168,30 @@ fn a_translated_service_shows_no_foreign_hop() {
         found(run(&cluster.pod, &["--record", &file.display().to_string()]), "service-silent");
     let said = reason(&run, "service-silent");
     assert!(said.contains("no answer in 2500 ms; the node translates the address"), "{run}");
-    let ladder = seen(&file)["ladder"].to_string();
+    let seen = seen(&file);
+    assert!(seen["translated"].is_null(), "the node translates, not the socket: {seen}");
+    let ladder = seen["ladder"].to_string();
     assert!(ladder.contains(API) && !ladder.contains("10.88.0.1"), "{ladder}");
+}
+
+#[test]
+fn the_kernel_tells_where_a_connecting_socket_goes() {
+    use netlink_sys::protocols::NETLINK_SOCK_DIAG;
+    use podprobe::net::{netlink::Netlink, sock_diag::connecting_to};
+
+    let _cluster = Cluster::start();
+    for to in ["10.96.0.1:443", "[fd96::1]:443"] {
+        let to: std::net::SocketAddr = to.parse().expect("an address");
+        let domain = socket2::Domain::for_address(to);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM.nonblocking(), None);
+        let socket = socket.expect("a socket");
+        assert!(socket.connect(&to.into()).is_err(), "nobody answers there");
+        let ours = socket.local_addr().expect("bound").as_socket().expect("an address");
+        let mut netlink = Netlink::open(NETLINK_SOCK_DIAG).expect("netlink");
+        assert_eq!(connecting_to(&mut netlink, ours).expect("an answer"), Some(to));
+        drop(socket);
+        assert_eq!(connecting_to(&mut netlink, ours).expect("an answer"), None);
+    }
 }
 
 #[test]
@@ -183,9 +203,8 @@ fn silence_is_located() {
     assert!(said.contains("as far as the node (10.77.0.1)"), "{run1}");
     let mute = World::DUAL.silent_node().start();
     let run2 = found(run(&mute, &[]), "service-silent");
-    assert!(reason(&run2, "service-silent").contains("at or before the node"), "{run2}");
-    let (least, most) = (Duration::from_millis(2400), Duration::from_secs(5));
-    assert!(run2.elapsed > least && run2.elapsed < most, "{run2}");
+    let said = reason(&run2, "service-silent");
+    assert!(said.contains("in 2500 ms; no hop tells"), "{run2}");
 }
 
 #[test]
@@ -237,7 +256,6 @@ fn no_route_is_no_silence() {
         sh(&format!("ip route add {kind} 10.96.0.1"));
         let run = found(run(&cluster.pod, &[]), "service-no-route");
         assert!(reason(&run, "service-no-route").contains(errno), "{run}");
-        assert!(run.elapsed < Duration::from_secs(1), "{run}");
         sh(&format!("ip route del {kind} 10.96.0.1"));
     }
     sh("ip route del default");

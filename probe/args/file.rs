@@ -8,13 +8,16 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
+use super::{diff::DiffArgs, lazy::Lazy};
 use crate::{
     config::{self, Key, Takes},
     layer::reach::Target,
 };
 
 /// The commands that take a file; the first has every flag that may be in it.
-pub(super) const COMMANDS: [&str; 3] = ["gate", "check", "diff"];
+pub(super) const COMMANDS: [&str; 2] = ["gate", "check"];
+/// One more command that takes it, with the flags of the others.
+const DIFF: &str = "diff";
 /// The flag that may be given more than once, and the key that has all of it in a list.
 const TARGETS: (&str, &str) = ("target", "targets");
 /// Flags that ask for something else than a look at this pod.
@@ -42,6 +45,8 @@ pub fn parse_with(
     let with_defaults = |command: Command| command.mut_args(with_default);
     let command =
         COMMANDS.iter().fold(command, |command, name| command.mut_subcommand(name, with_defaults));
+    let command =
+        command.mut_subcommand(DIFF, |command| with_defaults(Lazy::<DiffArgs>::made(command)));
     Ok(command.try_get_matches_from(argv))
 }
 

@@ -3,6 +3,7 @@
 mod diff;
 mod dns;
 mod file;
+mod lazy;
 mod mtu;
 mod node;
 mod promise;
@@ -22,6 +23,7 @@ use std::{
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use lazy::Lazy;
 pub use promise::PromiseArgs;
 pub use values::duration;
 
@@ -64,7 +66,7 @@ enum Command {
     /// Tell what differs between a good pod's report and this pod, or another one's report.
     ///
     /// On the good pod: podprobe check --output json > good.json. Exit code 0 when nothing differs.
-    Diff(diff::DiffArgs),
+    Diff(Lazy<diff::DiffArgs>),
     /// Print the JSON Schema of the report or of the configuration file.
     Schema {
         /// Of what.
@@ -240,7 +242,7 @@ pub fn dispatch() -> ExitCode {
     let text = match command {
         Command::Gate(args) => return look("gate", &[], args),
         Command::Check(args) => return check(args),
-        Command::Diff(args) => return diff::run(args),
+        Command::Diff(Lazy(args)) => return diff::run(args),
         Command::Schema { of } => schema_of(of),
         Command::Explain { code } => code.map_or_else(explain_all, explain_one),
         Command::Profiles => profile::list(),
@@ -278,7 +280,7 @@ impl Command {
         match self {
             Command::Gate(look)
             | Command::Check(CheckArgs { look, .. })
-            | Command::Diff(diff::DiffArgs { look, .. }) => look.config.as_deref(),
+            | Command::Diff(Lazy(diff::DiffArgs { look, .. })) => look.config.as_deref(),
             _ => None,
         }
     }

@@ -23,7 +23,17 @@ pub struct ServiceArgs {
     api_server: Servers,
 
     /// Verify the API server's certificate, and ask it whether it is ready.
-    #[arg(long, env = "PODPROBE_READYZ")]
+    #[arg(
+        long,
+        env = "PODPROBE_READYZ",
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_default_value = true,
+        action = clap::ArgAction::Set
+    )]
     readyz: bool,
 
     /// The authorities for that certificate, in PEM.

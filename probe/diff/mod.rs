@@ -82,15 +82,25 @@ pub fn compare(good: &Report, bad: &Report) -> Diff {
     let expected = looked.iter().copied().filter(reached);
     let not_reached: Vec<Layer> = expected.filter(missed).collect();
     let not_asked: Vec<Layer> = looked.iter().copied().filter(unasked).collect();
-    let silent = |layer: Layer| not_reached.contains(&layer) || not_asked.contains(&layer);
+    let unseen = |layer: Layer| not_reached.contains(&layer) || not_asked.contains(&layer);
+    let broken = |layer: Layer| {
+        bad.findings.iter().any(|f| f.layer == layer && f.severity == Severity::Fail)
+    };
+    // That a layer was not looked at is said once, and not of each thing that was found there; what
+    // fails tells by itself what holds no more. But nobody may take a failure for repaired.
+    let follows = |gone: &Finding| match gone.severity {
+        Severity::Fail => false,
+        Severity::Ok => unseen(gone.layer) || broken(gone.layer),
+        Severity::Unknown | Severity::Warn => unseen(gone.layer),
+    };
     let mut differences = findings(good, bad);
-    // That a layer was not looked at is said once, and not of each thing that was found there; but
-    // nobody may take a failure for repaired.
     differences.retain(|difference| {
-        let gone = difference.change == Change::Disappeared && !difference.is_failure();
-        !difference.good.as_ref().is_some_and(|finding| gone && silent(finding.layer))
+        let gone = difference.good.as_ref().filter(|_| difference.change == Change::Disappeared);
+        !gone.is_some_and(follows)
     });
-    Diff { run: run::differences(good, bad), differences, not_reached, not_asked }
+    let mut run = run::differences(good, bad);
+    run.retain(|run| run.what != run::PROOFS || !unseen(Layer::Redirect));
+    Diff { run, differences, not_reached, not_asked }
 }
 
 impl Diff {

@@ -66,7 +66,8 @@ pub fn parse(text: &str) -> Result<Report, String> {
             "schemaVersion {version}, but this podprobe reads version {REPORT_VERSION}"
         ));
     }
-    serde_json::from_value(json).map_err(|error| {
+    // From the text again: the code that reads recordings from text reads this, too.
+    serde_json::from_str(text).map_err(|error| {
         let said: String = error.to_string().chars().take(MOST_SAID).collect();
         format!("not a report of this podprobe: {said}")
     })

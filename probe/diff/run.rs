@@ -16,6 +16,9 @@ pub struct Run {
     pub bad: String,
 }
 
+/// The kinds of proof that were made.
+pub(super) const PROOFS: &str = "proofs";
+
 /// How a run tells one of them.
 type Told = fn(&Report) -> String;
 
@@ -26,7 +29,7 @@ pub(super) fn differences(good: &Report, bad: &Report) -> Vec<Run> {
         ("mesh", |report| report.mesh.clone()),
         ("identity", identity),
         ("families", families),
-        ("proofs", proofs),
+        (PROOFS, proofs),
     ];
     let all = told.map(|(what, of)| Run { what: what.into(), good: of(good), bad: of(bad) });
     all.into_iter().filter(|run| run.good != run.bad).collect()

@@ -60,10 +60,13 @@ fn findings_appear_disappear_and_change() {
             (Change::Severity, Code::LinkMtuTiny),
             (Change::Appeared, Code::DnsSilent),
             (Change::Facts, Code::DnsLossy),
-            (Change::Disappeared, Code::DnsHolds),
         ]
     );
     assert_eq!(diff.exit_code(&bad), 10);
+    // What holds no more is told where nothing else tells it.
+    bad.findings.truncate(2);
+    let told = changes(&compare(&good, &bad));
+    assert_eq!(told.last(), Some(&(Change::Disappeared, Code::DnsHolds)));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) const MTU_UNTESTED: Meaning = row(
     Mtu,
     "no full packets could be exchanged with a peer",
     "The peer is not there or does not let anybody speak; or packets of any size are lost.",
-    "look at the dns and service layers first; name another peer with --mtu-target",
+    "look at the dns and service layers first, or name another peer",
     "A server that resets the connection at once says nothing about packet sizes.",
 );
 pub(super) const MTU_LOWER: Meaning = row(

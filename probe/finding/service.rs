@@ -147,24 +147,24 @@ pub(super) const SERVICE_UNSET: Meaning = row(
     Service,
     "nobody says where the API server is",
     "KUBERNETES_SERVICE_HOST is missing: the environment was cleared.",
-    "run with the container's environment, or name the server by --api-server",
-    "A shell of `kubectl exec` has the variables, one of `su -` has not.",
+    "run with the container's environment, or name the server on the command line",
+    "A shell of `kubectl exec` has the variables, one of `su -` has not. The flag is --api-server.",
 );
 pub(super) const SERVICE_MASKED: Meaning = row(
     Unknown,
     Service,
     "the mesh would accept in the API server's place",
     "Connections of this identity are captured: that one is accepted proves nothing about the API server.",
-    "run as the proxy's uid and gid, or as uid 0 with SETUID and SETGID; or add --readyz, whose certificate proves who answers",
-    "TLS that comes back through a proxy shows that somebody beyond it speaks TLS, and not who.",
+    "run as the proxy's uid and gid, or as uid 0 with SETUID and SETGID; or have the certificate verified, which proves who answers",
+    "TLS that comes back through a proxy shows that somebody beyond it speaks TLS, and not who; --readyz verifies the certificate.",
 );
 pub(super) const SERVICE_UNVERIFIED: Meaning = row(
     Unknown,
     Service,
     "the API server's certificate could not be verified",
     "The service account is not mounted (automountServiceAccountToken: false), or this podprobe was built without TLS.",
-    "mount the service account, name the authorities by --api-ca, or leave --readyz out",
-    "The token is sent to nobody who was not verified.",
+    "mount the service account, or name the file with the authorities",
+    "The token is sent to nobody who was not verified. Another file is named by --api-ca.",
 );
 pub(super) const SERVICE_HOLDS: Meaning = row(
     Ok,

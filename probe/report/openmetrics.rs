@@ -210,7 +210,7 @@ mod tests {
             .zip(["a", "TCP to 192.0.2.1:20001", "TCP to 192.0.2.9:20002"])
             .map(|(code, subject)| Finding::new(code, subject, "x"))
             .collect();
-        report.findings[1].severity = Severity::Unknown;
+        report.findings[2].severity = Severity::Unknown;
         let samples = read(&document(&report));
         let results: Vec<f64> = samples
             .iter()

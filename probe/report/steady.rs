@@ -62,8 +62,8 @@ fn settle<'w>(
     if let Some(known) = address(bare, before, own) {
         return (Some(known), tail(bare));
     }
-    let number = bare.starts_with(|c: char| c.is_ascii_digit()) && bare.parse::<f64>().is_ok();
-    if !number {
+    let is_digit = |c: char| c.is_ascii_digit() || c == '.';
+    if !bare.starts_with(is_digit) || !bare.chars().all(is_digit) {
         return (None, "");
     }
     let next = after.trim_start_matches(' ');

@@ -50,6 +50,11 @@ fn passed(report: &Report) -> String {
             format!("ok {} proofs, network ready after {ready}, {n} attempts", report.proofs)
         }
     };
+    let held = report.findings.iter().filter(|finding| finding.code == Code::ReachHolds);
+    for targets in held.filter_map(|finding| finding.evidence.get("targets")?.as_array()) {
+        let count = targets.len();
+        let _ = write!(text, "; {count} target{}", if count == 1 { "" } else { "s" });
+    }
     let late = report.findings.iter().find(|finding| finding.code == Code::NetworkLate);
     if let Some(missing) = late.and_then(|finding| finding.evidence.get("missing")) {
         let _ = write!(text, "; missing before: {}", missing.as_str().unwrap_or_default());

@@ -7,11 +7,10 @@ use std::{
 };
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use nix::errno::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 use tokio::{
     io::Interest,
-    net::{TcpStream, UdpSocket},
+    net::UdpSocket,
     time::{sleep, timeout_at},
 };
 
@@ -20,8 +19,11 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
-    layer::redirect::{Offender, Play},
-    net::{dial::millis, errno_name, error_queue, owner::as_owner},
+    layer::{
+        attempt::Failure,
+        redirect::{Offender, Play},
+    },
+    net::{client, dial::millis, error_queue},
     pod::Transport,
 };
 
@@ -218,7 +220,7 @@ async fn over_stream(
     })?;
     let opened = open(to, Transport::Tcp, play);
     let socket = opened.map_err(|error| failure("open a socket", &error, None))?;
-    let stream = connect(socket, to).await?;
+    let stream = client::connect_socket(socket, to, PATIENCE).await?;
     let length = u16::try_from(query.len()).unwrap_or(u16::MAX).to_be_bytes();
     let failed = |operation| {
         let stream = &stream;
@@ -251,39 +253,9 @@ async fn over_stream(
     }
 }
 
-async fn connect(socket: Socket, to: SocketAddr) -> Result<TcpStream, Outcome> {
-    if let Err(error) = socket.connect(&to.into())
-        && error.raw_os_error() != Some(Errno::EINPROGRESS as i32)
-    {
-        return Err(failure("connect", &error, error_queue::offender(&socket)));
-    }
-    let stream = TcpStream::from_std(socket.into())
-        .map_err(|error| failure("register the socket", &error, None))?;
-    // Without an answer, the caller's patience ends this.
-    let waited = stream.writable().await;
-    match (waited.and_then(|()| stream.take_error()), stream.peer_addr()) {
-        (Ok(Some(error)) | Err(error), _) | (Ok(None), Err(error)) => {
-            Err(failure("connect", &error, error_queue::offender(&stream)))
-        }
-        (Ok(None), Ok(_)) => Ok(stream),
-    }
-}
-
 /// A socket with the hop limit of any program: these are real queries.
 pub(super) fn open(to: SocketAddr, transport: Transport, play: &Play) -> io::Result<Socket> {
-    let (kind, protocol) = match transport {
-        Transport::Tcp => (Type::STREAM, Protocol::TCP),
-        Transport::Udp => (Type::DGRAM, Protocol::UDP),
-    };
-    let create = || Socket::new(Domain::for_address(to), kind.nonblocking(), Some(protocol));
-    let socket = match play {
-        Play::As { uid, gid } => as_owner(*uid, *gid, create)?,
-        Play::Own | Play::Marked { .. } | Play::Cannot { .. } => create()?,
-    };
-    if let Play::Marked { mark } = play {
-        socket.set_mark(*mark)?;
-    }
-    error_queue::enable(&socket, to.is_ipv6())?;
+    let socket = client::open(to, transport, play, None)?;
     if transport == Transport::Udp {
         // An unconnected socket may be read before it has sent: it needs an address.
         let any: IpAddr = match to {
@@ -296,8 +268,5 @@ pub(super) fn open(to: SocketAddr, transport: Transport, play: &Play) -> io::Res
 }
 
 fn failure(operation: &str, error: &io::Error, by: Option<Offender>) -> Outcome {
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ECONNREFUSED | Errno::ECONNRESET) => Outcome::Refused { by },
-        _ => Outcome::Failed { operation: operation.to_owned(), errno: errno_name(error), by },
-    }
+    Failure::of(operation, error, by).into()
 }

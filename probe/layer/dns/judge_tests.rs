@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use super::{message::Extended, *};
 use crate::{
     finding::{Code, Finding, Severity},
-    layer::redirect::Offender,
+    layer::{
+        ladder::{Ladder, Rung},
+        redirect::Offender,
+    },
     plan::{DnsPlan, Plan},
     pod::{Pod, Transport},
     profile,
@@ -329,4 +332,27 @@ fn silence_before_a_deadline_warns_of_nothing() {
     assert_eq!(with(silent()), [Code::DnsAaaaDropped]);
     // That nobody answers at all blocks, however little time was left.
     assert_eq!(one(path(hasty(), hasty())), [Code::DnsSilent]);
+}
+
+#[test]
+fn a_ladder_says_how_far_packets_come() {
+    let hop = |hops: u8| {
+        let by = Offender { address: ip("10.9.0.1"), icmp_type: 11, icmp_code: 0 };
+        Rung { hops, by: Some(by), reached: false }
+    };
+    let with = |rungs: Vec<Rung>| {
+        let ladders = vec![(Transport::Udp, Ladder { rungs })];
+        let server = Nameserver { ladders, ..server("10.96.0.10", path(silent(), silent())) };
+        let found = of(&plan(), FILE, vec![server]);
+        found.into_iter().find(|f| f.code == Code::DnsSilent).expect("it is silent").reason
+    };
+    let near = with(vec![Rung { hops: 1, by: None, reached: false }]);
+    assert!(
+        near.ends_with(
+            "; over UDP, no hop tells that packets pass it: they are lost at or before the node"
+        ),
+        "{near}"
+    );
+    assert!(with(vec![hop(1)]).contains("as far as the node (10.9.0.1)"));
+    assert!(with(vec![hop(1), hop(3)]).contains("as far as hop 3 (10.9.0.1)"));
 }

@@ -39,6 +39,8 @@ const AT_ONCE: usize = 8;
 /// However little time is left, silence means something only after a while, and where packets are
 /// lost is part of the answer.
 const LEAST_PATIENCE: Duration = Duration::from_millis(800);
+/// What a look at a silent server takes.
+const SILENT_LOOK: Duration = Duration::from_millis(3100);
 /// How long an answer in a burst is waited for at least: longer than a server takes for what it
 /// knows, and than a busy node delays a packet.
 const BURST_PATIENCE: Duration = Duration::from_millis(500);
@@ -107,11 +109,13 @@ impl Asker<'_> {
     }
 
     /// How far packets come over the transports that bring no answer: over UDP, and over TCP where
-    /// UDP is answered.
+    /// UDP is answered. While there is time for another look, that one comes sooner instead.
     async fn ladders(&self, to: SocketAddr, [udp, tcp]: [&Asked; 2]) -> Vec<(Transport, Ladder)> {
         let silent = |asked: &&Asked| matches!(asked.outcome, Outcome::Silent { .. });
         let Some(asked) = [udp, tcp].into_iter().find(silent) else { return Vec::new() };
-        if asked.transport == Transport::Tcp && udp.reply().is_none() {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let another_look = self.plan.waits && left > SILENT_LOOK;
+        if another_look || (asked.transport == Transport::Tcp && udp.reply().is_none()) {
             return Vec::new();
         }
         let Ok((_, query)) = encode(&asked.question, false) else { return Vec::new() };

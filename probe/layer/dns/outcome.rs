@@ -12,7 +12,7 @@ use super::{
     message::{Question, Reply},
 };
 use crate::{
-    layer::{ladder::Ladder, redirect::Offender},
+    layer::{attempt::Failure, ladder::Ladder, redirect::Offender},
     pod::{
         Transport,
         resolv_conf::{Reader, Reading},
@@ -63,6 +63,17 @@ pub enum Outcome {
     },
     /// Not asked: the deadline came first.
     Unasked,
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Outcome {
+        match failure {
+            Failure::Refused { by } => Outcome::Refused { by },
+            Failure::Failed { operation, errno, by } => Outcome::Failed { operation, errno, by },
+            Failure::Silent { waited_ms } => Outcome::Silent { tries: 1, waited_ms },
+            Failure::Masked { reason } => Outcome::Masked { reason },
+        }
+    }
 }
 
 /// Why a question was asked.

@@ -49,7 +49,8 @@ pub(super) enum Size {
     Small(u64),
 }
 
-/// Connects, sends, and waits at most `patience` for all of it.
+/// Connects, sends, and waits at most `patience` for the connection, and then for the answer: a
+/// lost SYN, or IPv6 looking for its neighbour, takes a second that the packets shall not lack.
 pub(super) async fn exchange(peer: &Peer, play: &Play, size: Size, patience: Duration) -> Tried {
     match attempt(peer, play, size, patience).await {
         Ok(exchange) => Tried::Made(exchange),
@@ -63,7 +64,6 @@ async fn attempt(
     size: Size,
     patience: Duration,
 ) -> Result<Exchange, Failure> {
-    let deadline = Instant::now() + patience;
     if let Play::Cannot { reason } = play {
         return Err(Failure::Masked { reason: reason.clone() });
     }
@@ -88,7 +88,7 @@ async fn attempt(
     })?;
     let start = Instant::now();
     let watch = Watch { peer, stream: &stream, before, message: &message, start };
-    let (received, ended) = watch.until(deadline).await;
+    let (received, ended) = watch.until(start + patience).await;
     let after = info(&stream).map_err(failed("read TCP_INFO"))?;
     Ok(watch.told(from, &after, &received, ended))
 }

@@ -7,10 +7,10 @@ use super::{
     conf::{self, List, VERSIONS},
     fit::{Fitness, fitness},
     judge::{Judging, unseen},
-    mesh, needs,
-    observe::Content,
-    place, pool,
+    mesh, needs, pool,
     runtime::Runtime,
+    seen::Content,
+    spot,
 };
 use crate::finding::{Code, Finding};
 
@@ -36,7 +36,7 @@ pub(super) fn judge(judging: &Judging, path: &str, list: &List) -> Vec<Finding> 
 fn at(judging: &Judging, file: &str, pointer: &str) -> String {
     match judging.seen.files.get(file).map(|file| &file.content) {
         Some(Content::Text(text)) => {
-            let place::Spot { line, column } = place::of(text, pointer);
+            let spot::Spot { line, column } = spot::of(text, pointer);
             format!("{file}, line {line}, column {column}")
         }
         _ => file.to_owned(),
@@ -75,7 +75,7 @@ fn file(judging: &Judging, path: &str, list: &List) -> Vec<Finding> {
         _ => "",
     };
     if let Some(byte) = text.find("\r\n") {
-        let place::Spot { line, column } = place::Spot::at(text, byte);
+        let spot::Spot { line, column } = spot::Spot::at(text, byte);
         let reason =
             format!("read {path}, line {line}, column {column}: lines end with carriage returns");
         findings.push(Finding::new(Code::CniConfigCrlf, path, reason));

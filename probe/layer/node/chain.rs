@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{
     conf::{self, List, Plugin, field, word},
-    observe::{Content, Seen},
+    seen::{Content, Seen},
+    spot::Spot,
 };
 
 /// More programs than any configuration names: further ones are not followed.
@@ -72,6 +73,19 @@ pub fn follow(seen: &Seen, path: &str, list: &List) -> Chain {
 #[must_use]
 pub fn is_multus(kind: &str) -> bool {
     ["multus", "multus-shim"].contains(&kind)
+}
+
+/// The directory of programs that Multus is told to look at, besides the runtime's.
+#[must_use]
+pub fn own_directory(used: &Use) -> Option<String> {
+    let told = word(&used.value, "binDir").filter(|path| path.starts_with('/'))?;
+    is_multus(&used.kind).then(|| on_host(told))
+}
+
+/// A path as Multus has it: its daemon's are below `/host`, where it has the host's root.
+fn on_host(path: &str) -> String {
+    let below = path.strip_prefix("/host").filter(|rest| rest.starts_with('/'));
+    below.unwrap_or(path).trim_end_matches('/').to_owned()
 }
 
 impl Chain {
@@ -174,9 +188,7 @@ impl Chain {
 
     /// A file, or a directory whose first file counts (multus-cni, `pkg/k8sclient/k8sclient.go`).
     fn path(&mut self, seen: &Seen, wanted: &str, trail: &mut Vec<String>) {
-        // Multus' daemon has the host's root below /host.
-        let path = wanted.strip_prefix("/host").filter(|rest| rest.starts_with('/'));
-        let path = path.unwrap_or(wanted).trim_end_matches('/').to_owned();
+        let path = on_host(wanted);
         if let Some(Ok(names)) = seen.listings.get(&path) {
             let conf = |name: &&String| ["conf", "conflist"].contains(&conf::extension(name));
             match names.iter().find(conf) {
@@ -201,7 +213,7 @@ impl Chain {
                     trail.pop();
                 }
                 Err(refused) => {
-                    let conf::Spot { line, column } = refused.spot;
+                    let Spot { line, column } = refused.spot;
                     let why = format!("line {line}, column {column}: {}", refused.said);
                     self.lost.push((path, why));
                 }

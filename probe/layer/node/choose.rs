@@ -8,10 +8,11 @@
 //! `ValidateNetworkList`).
 
 use super::{
-    conf::{self, List, Refused, Spot},
+    conf::{self, List, Refused},
     fit::{Fitness, fitness},
-    observe::{Content, Seen},
     runtime::Runtime,
+    seen::{Content, Seen},
+    spot::Spot,
 };
 use crate::finding::Code;
 
@@ -63,7 +64,7 @@ fn by_directory(seen: &Seen, path: &str, text: &str, refused: Refused) -> Verdic
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let name = value.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
     let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-    let plugins = super::observe::join(directory, name);
+    let plugins = super::seen::join(directory, name);
     let names = seen.listings.get(&plugins).and_then(|names| names.as_ref().ok());
     let there = names.is_some_and(|names| names.iter().any(|name| conf::extension(name) == "conf"));
     if refused.code == Some(Code::CniConfigKind) && there {

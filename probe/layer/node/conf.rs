@@ -6,8 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::place;
-pub use super::place::Spot;
+use super::spot::{self, Spot};
 use crate::finding::Code;
 
 /// Versions of the specification that have been released (containernetworking/cni, `SPEC.md`).
@@ -113,7 +112,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn refuse(&self, code: Code, pointer: &str, said: impl Into<String>) -> Refused {
-        Refused { code: Some(code), spot: place::of(self.text, pointer), said: said.into() }
+        Refused { code: Some(code), spot: spot::of(self.text, pointer), said: said.into() }
     }
 
     fn invalid(&self, pointer: &str, said: impl Into<String>) -> Refused {
@@ -138,7 +137,13 @@ impl Reading<'_> {
                 let said = format!("cniVersion is {}, not a string", sort(other));
                 return Err(self.invalid("/cniVersion", said));
             }
-            None => None,
+            // libcni takes the greatest that it knows.
+            None => object.get("cniVersions").and_then(|all| all.as_array()).and_then(|all| {
+                all.iter()
+                    .filter_map(Value::as_str)
+                    .rfind(|v| VERSIONS.contains(v))
+                    .map(str::to_owned)
+            }),
         };
         let inlined = matches!(object.get("loadOnlyInlinedPlugins"), Some(Value::Bool(true)));
         let plugins = match object.get("plugins") {

@@ -49,6 +49,14 @@ fn what_go_has_types_for_must_have_them() {
 }
 
 #[test]
+fn one_of_several_versions_counts() {
+    let text =
+        r#"{"name": "x", "cniVersions": ["0.4.0", "1.0.0", "9.0.0"], "plugins": [{"type": "a"}]}"#;
+    let version = read("a.conflist", text).expect("a list").version;
+    assert_eq!(version.as_deref(), Some("1.0.0"));
+}
+
+#[test]
 fn what_is_too_deep_for_podprobe_is_not_called_invalid() {
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     assert_eq!(read("a.conf", &deep).expect_err("too deep").code, None);

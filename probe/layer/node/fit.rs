@@ -2,8 +2,8 @@
 
 use super::{
     host::{Kind, Lost},
-    observe::{Program, Seen, join},
     program::Head,
+    seen::{Program, Seen, join},
 };
 use crate::finding::Code;
 

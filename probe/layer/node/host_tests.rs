@@ -98,6 +98,8 @@ fn no_more_is_read_than_asked_for() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_path_reaches_what_lies_outside(path in "(/|\\.\\.|\\.|up|etc|secret|link){0,12}") {
         let (directory, host) = host();

@@ -6,9 +6,9 @@ use super::{
     active, chain,
     choose::{Choice, Verdict, choose, verdict},
     conf::{self, Refused},
-    observe::{Content, Seen, join},
-    place,
     runtime::{OTHER_CONF_DIRS, Runtime},
+    seen::{Content, Seen, join},
+    spot,
 };
 use crate::{
     finding::{Code, Finding, Severity},
@@ -27,6 +27,24 @@ pub(super) struct Judging<'a> {
 /// Judges the node's CNI configuration.
 #[must_use]
 pub fn judge(plan: &Plan, seen: &Seen) -> Vec<Finding> {
+    let mut findings = judge_files(plan, seen);
+    for finding in &mut findings {
+        finding.reason = printable(&finding.reason);
+        finding.subject = printable(&finding.subject);
+    }
+    findings
+}
+
+/// Names in the node's files may hold anything: what a terminal would obey is escaped.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+fn judge_files(plan: &Plan, seen: &Seen) -> Vec<Finding> {
     let runtime = match seen.runtimes.as_slice() {
         [Runtime::CriO] => Runtime::CriO,
         _ => Runtime::Containerd,
@@ -91,12 +109,12 @@ impl Judging<'_> {
     }
 
     fn refused(&self, path: &str, refused: &Refused) -> Finding {
-        let place::Spot { line, column } = refused.spot;
+        let spot::Spot { line, column } = refused.spot;
         let code = refused.code.unwrap_or(Code::CniConfigInvalid);
         let reason = format!("read {path}, line {line}, column {column}: {}", refused.said);
         let mut finding = self.with_choices(Finding::new(code, path, reason));
         if let Some(Content::Text(text)) = self.seen.files.get(path).map(|file| &file.content) {
-            let [shown, caret] = place::excerpt(text, refused.spot);
+            let [shown, caret] = spot::excerpt(text, refused.spot);
             if !shown.trim().is_empty() {
                 finding.reason = format!("{}; there: {}", finding.reason, shown.trim());
             }
@@ -124,7 +142,7 @@ impl Judging<'_> {
         for path in self.candidates.iter().filter(|path| *path != active) {
             match verdict(self.seen, path) {
                 Verdict::Refused(refused) => {
-                    let place::Spot { line, column } = refused.spot;
+                    let spot::Spot { line, column } = refused.spot;
                     broken.push(format!("{path}, line {line}, column {column}: {}", refused.said));
                 }
                 Verdict::Taken(list) => {
@@ -187,3 +205,7 @@ fn covers(chain: &chain::Chain, path: &str, kinds: &[&str]) -> bool {
     let daemon_decides = daemon_decides && !chain.unfollowed.is_empty();
     chain.files.contains(path) || daemon_decides || kinds.iter().all(runs)
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

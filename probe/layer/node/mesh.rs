@@ -3,7 +3,7 @@
 use super::{
     chain::{Chain, is_multus},
     judge::{Judging, unseen},
-    observe::{Content, Seen, join},
+    seen::{Content, Seen, join},
 };
 use crate::finding::{Code, Finding};
 

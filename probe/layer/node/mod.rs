@@ -15,10 +15,12 @@ mod mask;
 mod mesh;
 mod needs;
 mod observe;
-mod place;
 mod pool;
 mod program;
 mod runtime;
+mod seen;
+mod spot;
 
 pub use judge::judge;
-pub use observe::{Seen, observe};
+pub use observe::observe;
+pub use seen::Seen;

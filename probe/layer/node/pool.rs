@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     chain::{Chain, Role, Use},
     conf::{field, word},
-    observe::{Seen, join},
+    seen::{Seen, join},
 };
 use crate::finding::{Code, Finding};
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::target::Place;
 use super::*;
 use crate::layer::dns::Record;
 

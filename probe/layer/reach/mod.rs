@@ -3,10 +3,13 @@
 //! `grammar` reads a target, `observe` tries all of them side by side (`once` is one attempt), and
 //! `judge` says what it means: who refuses, where packets are lost, what was said in the wrong way.
 
+mod authority;
+mod demand;
 mod der;
 mod grammar;
 mod grpc;
 mod http;
+mod jobs;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
@@ -20,8 +23,9 @@ mod tls;
 mod verdict;
 mod who;
 
+pub use jobs::planned;
 pub use judge::judge;
-pub use observe::{observe, planned};
+pub use observe::observe;
 pub use outcome::{Answer, Certificate, Outcome, Probe, Problem, Seen, Unheard};
 pub use parameters::{ALL as PARAMETERS, encoded};
 pub use target::{Families, Host, Kind, Place, Target, Tls};

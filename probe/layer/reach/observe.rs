@@ -1,8 +1,7 @@
-//! Trying every target, side by side: names first, then a connection for each target and family.
+//! Trying every target, side by side: as many connections at once as there are descriptors for.
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -12,26 +11,25 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use tokio::time::sleep;
 
 use super::{
+    jobs::{Job, Planner},
     once::{To, Tools, once},
     outcome::{Outcome, Probe, Seen, Unheard},
-    target::{Families, Host, Kind, Target},
+    target::{Kind, Target},
 };
 use crate::{
     layer::{
         attempt::Failure,
-        dns::{Question, Record, Resolved, Resolver},
+        dns::{Question, Record},
         egress::Egress,
         ladder::{self, Ladder},
         redirect::{Play, Transport},
     },
     net::{dial::millis, limit, netlink::Netlink},
     plan::Plan,
-    pod::{self, Family, Pod, lookup, neighbour},
+    pod::{self, Pod, lookup, neighbour},
     report::progress,
 };
 
-/// Names looked up at the same time: nameservers limit the rate.
-const NAMES_AT_ONCE: usize = 32;
 /// Targets tried at the same time, if there are descriptors for so many.
 const AT_ONCE: usize = 8192;
 /// Descriptors for everything else: streams, netlink, a ladder's sockets.
@@ -41,26 +39,17 @@ const LADDERS: u32 = 16;
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// One probe to be.
-struct Job {
-    target: usize,
-    family: Option<Family>,
-    /// Where to, or why nowhere.
-    to: Result<SocketAddr, Outcome>,
-    question: Option<(Vec<Question>, pod::Transport)>,
-}
-
 /// Tries the plan's targets.
 pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
     let looker = Looker {
         plan,
         pod,
         egress: Egress::new(plan, pod),
-        families: plan.addresses(pod).families,
         tools: tools(plan),
         ladders: Cell::new(LADDERS),
     };
-    let jobs = looker.jobs().await;
+    let families = plan.addresses(pod).families;
+    let jobs = Planner { plan, pod, families }.jobs().await;
     let count = jobs.len();
     let room = limit::descriptors(count as u64 + SPARE).saturating_sub(SPARE);
     let at_once = usize::try_from(room).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
@@ -100,86 +89,12 @@ struct Looker<'a> {
     plan: &'a Plan,
     pod: &'a Pod,
     egress: Egress<'a>,
-    families: Vec<Family>,
     tools: Tools,
     /// How many more ladders may be climbed.
     ladders: Cell<u32>,
 }
 
 impl Looker<'_> {
-    async fn jobs(&self) -> Vec<Job> {
-        let dns = Resolver::new(self.plan, self.pod);
-        let targets = &self.plan.reach.targets;
-        let mut wanted: BTreeMap<(&str, Vec<Family>), Resolved> = BTreeMap::new();
-        for target in targets {
-            if let (Some(Host::Name(name)), None) = (target.host(), target.via) {
-                let unknown = Resolved::Failed("not looked up".to_owned());
-                wanted.insert((name, self.asked_for(target)), unknown);
-            }
-        }
-        let names = stream::iter(wanted.into_keys())
-            .map(async |(name, families)| {
-                let resolved = dns.look_up(name, &families).await;
-                ((name, families), resolved)
-            })
-            .buffer_unordered(NAMES_AT_ONCE);
-        let known: BTreeMap<_, _> = names.collect().await;
-        let mut jobs = Vec::with_capacity(targets.len());
-        for (at, target) in targets.iter().enumerate() {
-            let resolved = match (target.via, target.host()) {
-                (Some(ip), _) => Some(Resolved::Addresses(vec![ip])),
-                (None, Some(Host::Address(ip))) => Some(Resolved::Addresses(vec![*ip])),
-                (None, Some(Host::Name(name))) => {
-                    known.get(&(name.as_str(), self.asked_for(target))).cloned()
-                }
-                (None, None) => None,
-            };
-            match resolved {
-                Some(resolved) => self.add(&mut jobs, at, target, &resolved),
-                None => add_system_servers(&mut jobs, at, target, &dns),
-            }
-        }
-        jobs
-    }
-
-    /// The families whose addresses a name is asked for.
-    fn asked_for(&self, target: &Target) -> Vec<Family> {
-        match target.families {
-            Families::Only(family) => vec![family],
-            Families::Shared | Families::Any if !self.families.is_empty() => self.families.clone(),
-            _ => vec![Family::Ipv4, Family::Ipv6],
-        }
-    }
-
-    /// One job a family, and for DNS one a question.
-    fn add(&self, jobs: &mut Vec<Job>, at: usize, target: &Target, resolved: &Resolved) {
-        let addresses = match resolved {
-            Resolved::Addresses(addresses) => addresses,
-            other => {
-                let to = Err(Outcome::Unresolved(other.clone()));
-                jobs.push(Job { target: at, family: None, to, question: None });
-                return;
-            }
-        };
-        let named = target.via.is_none() && matches!(target.host(), Some(Host::Name(_)));
-        let families = if named { self.asked_for(target) } else { vec![Family::of(addresses[0])] };
-        for family in families {
-            let found = addresses.iter().find(|ip| family.holds(**ip));
-            let to = match found {
-                Some(ip) => Ok(SocketAddr::new(*ip, target.port())),
-                None if matches!(target.families, Families::Both | Families::Only(_)) => {
-                    Err(Outcome::NoFamily(family))
-                }
-                None => continue,
-            };
-            let job = |question| Job { target: at, family: Some(family), to: to.clone(), question };
-            match questions(target, &|name| vec![format!("{}.", name.trim_end_matches('.'))]) {
-                Some(questions) => jobs.extend(questions.into_iter().map(|q| job(Some(q)))),
-                None => jobs.push(job(None)),
-            }
-        }
-    }
-
     async fn probe(&self, job: Job) -> Probe {
         let target = &self.plan.reach.targets[job.target];
         let question = job.question.as_ref().map(|(all, over)| (all[0].record, *over));
@@ -303,64 +218,9 @@ impl Looker<'_> {
     }
 }
 
-/// The servers of resolv.conf, any of which may be asked.
-fn add_system_servers(jobs: &mut Vec<Job>, at: usize, target: &Target, resolver: &Resolver) {
-    for to in resolver.servers() {
-        let family = Family::of(to.ip());
-        if matches!(target.families, Families::Only(only) if only != family) {
-            continue;
-        }
-        let questions = questions(target, &|name| resolver.names(name)).unwrap_or_default();
-        jobs.extend(questions.into_iter().map(|question| Job {
-            target: at,
-            family: Some(family),
-            to: Ok(to),
-            question: Some(question),
-        }));
-    }
-}
-
-/// What a DNS target asks: each kind of record over each transport.
-fn questions(
-    target: &Target,
-    names: &dyn Fn(&str) -> Vec<String>,
-) -> Option<Vec<(Vec<Question>, pod::Transport)>> {
-    let Kind::Dns { name, records, transports, .. } = &target.kind else { return None };
-    let of = |record: Record| {
-        let questions = names(name).into_iter().map(|name| Question { name, record });
-        questions.collect::<Vec<_>>()
-    };
-    let records = if records.is_empty() { &[Record::A][..] } else { records };
-    let each = records.iter().flat_map(|record| {
-        let over = |transport: &pod::Transport| (of(*record), *transport);
-        transports.iter().map(over).collect::<Vec<_>>()
-    });
-    Some(each.collect())
-}
-
 fn transport(kind: &Kind, question: Option<(Record, pod::Transport)>) -> Transport {
     match (kind, question) {
         (Kind::Udp { .. }, _) | (_, Some((_, pod::Transport::Udp))) => Transport::Udp,
         _ => Transport::Tcp,
     }
-}
-
-/// What would be sent, a line a target; names are not looked up for it.
-#[must_use]
-pub fn planned(plan: &Plan) -> String {
-    let line = |target: &Target| {
-        let place = match (target.via, target.host()) {
-            (_, None) => "the servers of resolv.conf".to_owned(),
-            (Some(ip), Some(_)) => SocketAddr::new(ip, target.port()).to_string(),
-            (None, Some(host)) if target.port() == 0 => host.to_string(),
-            (None, Some(host)) => format!("{host}:{}", target.port()),
-        };
-        let must = match target.blocked {
-            None => "must answer".to_owned(),
-            Some(0) => "must be blocked".to_owned(),
-            Some(hold) => format!("must be blocked for {hold} ms"),
-        };
-        format!("reach       {:<5} {place:<34} {must} ({})\n", target.kind.scheme(), target.name)
-    };
-    plan.reach.targets.iter().map(line).collect()
 }

@@ -1,27 +1,24 @@
 //! What became of one probe, against what was demanded of it: pure.
 
-use std::fmt::Write;
+use std::time::Duration;
 
 use super::{
-    grpc::SERVING,
-    outcome::{Answer, Certificate, Outcome, Probe, Problem},
-    target::{Kind, Target, Tls},
-    who::{Who, meaning, who},
+    demand::demands,
+    outcome::{Answer, Outcome, Probe},
+    target::{Kind, Target},
+    who::{Who, is_no_neighbour, meaning, who},
 };
 use crate::{
     finding::Code,
     layer::{
         attempt::Failure,
-        dns::{self, Question, Resolved},
+        dns::{self, Resolved},
         ladder::Lost,
         redirect::Offender,
     },
     plan::ReachPlan,
     pod::Pod,
 };
-
-/// Seconds of a day.
-const DAY: i64 = 86_400;
 
 /// What is not as it should be: its code, and the end of a sentence about the target.
 pub(super) type Complaint = (Code, String);
@@ -37,7 +34,7 @@ pub(super) fn verdict(
         return Err(complaint);
     }
     match target.blocked {
-        Some(_) => blocked(pod, probe),
+        Some(hold_ms) => blocked(pod, probe, hold_ms),
         None => open(target, pod, probe, alive),
     }
 }
@@ -82,29 +79,29 @@ fn masked(probe: &Probe) -> Option<Complaint> {
     Some((Code::ReachMasked, format!("the mesh would answer: {why}")))
 }
 
-fn blocked(pod: &Pod, probe: &Probe) -> Result<String, Complaint> {
-    let held = if probe.watched_ms >= 1000 {
-        format!(
-            " {:.1} s after the first look",
-            f64::from(u32::try_from(probe.watched_ms).unwrap_or(u32::MAX)) / 1000.0
-        )
-    } else {
-        String::new()
-    };
+fn blocked(pod: &Pod, probe: &Probe, hold_ms: u64) -> Result<String, Complaint> {
+    let watched = Duration::from_millis(probe.watched_ms).as_secs_f64();
     if is_open(&probe.outcome) {
-        return Err((Code::ReachOpenButBlocked, format!("is open{held}")));
+        let after = if hold_ms > 0 {
+            format!(" {watched:.1} s after the first look")
+        } else {
+            String::new()
+        };
+        return Err((Code::ReachOpenButBlocked, format!("is open{after}")));
     }
+    let held = if hold_ms > 0 { format!(" for {watched:.1} s") } else { String::new() };
     let unproven = |why: String| Err((Code::ReachUnproven, format!("cannot be tried: {why}")));
     if let Some(unheard) = &probe.unheard {
         return unproven(format!("{} does not answer on {}", unheard.ip, unheard.link));
     }
     match failure(&probe.outcome) {
-        Some(Failure::Silent { .. }) => Ok("silent".to_owned()),
-        Some(Failure::Refused { by: None }) => Ok("refused by a reset".to_owned()),
+        Some(Failure::Silent { .. }) => Ok(format!("silent{held}")),
+        Some(Failure::Refused { by: None }) => Ok(format!("refused by a reset{held}")),
         Some(ref failure) if let Some(by) = failure.by() => {
-            match who(pod, by.address, probe.address.map(|to| to.ip())) {
-                Who::Pod => unproven(failure.told()),
-                _ => Ok(format!("rejected by {by}")),
+            if is_no_neighbour(pod, by) {
+                unproven(format!("it {}", failure.told()))
+            } else {
+                Ok(format!("rejected by {by}{held}"))
             }
         }
         // A route that refuses is as good as a filter; none at all may still come.
@@ -112,7 +109,7 @@ fn blocked(pod: &Pod, probe: &Probe) -> Result<String, Complaint> {
             if operation == "connect"
                 && ["EINVAL", "EACCES", "EHOSTUNREACH"].contains(&&*errno) =>
         {
-            Ok(format!("refused by the pod's own routes: {errno}"))
+            Ok(format!("refused by the pod's own routes ({errno}){held}"))
         }
         Some(failure) => unproven(format!("it {}", failure.told())),
         None => match &probe.outcome {
@@ -179,7 +176,9 @@ fn failed(target: &Target, pod: &Pod, probe: &Probe, failure: &Failure, alive: b
         }
         Failure::Refused { by: None } => (Code::ReachRefused, told),
         Failure::Refused { by: Some(by) } | Failure::Failed { by: Some(by), .. } => {
-            refused_by(pod, probe, failure, by)
+            let datagrams =
+                matches!(target.kind, Kind::Udp { .. } | Kind::Dns { .. } | Kind::Icmp(_));
+            refused_by(pod, probe, failure, by, !datagrams)
         }
         Failure::Failed { errno, operation, by: None } => {
             let code = match errno.as_str() {
@@ -195,14 +194,25 @@ fn failed(target: &Target, pod: &Pod, probe: &Probe, failure: &Failure, alive: b
     }
 }
 
-fn refused_by(pod: &Pod, probe: &Probe, failure: &Failure, by: &Offender) -> Complaint {
+fn refused_by(
+    pod: &Pod,
+    probe: &Probe,
+    failure: &Failure,
+    by: &Offender,
+    over_tcp: bool,
+) -> Complaint {
     let who = who(pod, by.address, probe.address.map(|to| to.ip()));
-    let told = format!("{}, {}: {}", failure.told(), who.told(), meaning(by));
-    let code = match (who, failure) {
-        // The kernel sends the pod an error in its own name when the next hop is not found.
-        (Who::Pod, Failure::Failed { .. }) => Code::ReachNoNeighbour,
-        (Who::Target, Failure::Refused { .. }) => Code::ReachRefused,
-        _ => Code::ReachRejected,
+    let mut told = format!("{}, {}: {}", failure.told(), who.told(), meaning(by));
+    let refused = who == Who::Target && matches!(failure, Failure::Refused { .. });
+    if refused && over_tcp {
+        told += " (by a rule there: a closed port resets)";
+    }
+    let code = if is_no_neighbour(pod, by) {
+        Code::ReachNoNeighbour
+    } else if refused {
+        Code::ReachRefused
+    } else {
+        Code::ReachRejected
     };
     (code, told)
 }
@@ -225,115 +235,4 @@ fn silent(probe: &Probe, told: &str, alive: bool) -> Complaint {
     };
     let alive = if alive { ", but the host answers on another port" } else { "" };
     (code, format!("{told}{alive}{tail}"))
-}
-
-/// What was answered, against what is demanded; none where nothing was.
-fn demands(target: &Target, probe: &Probe) -> Option<Result<String, Complaint>> {
-    if let (Kind::Dns { .. }, Outcome::Dns(dns::Outcome::Reply(reply))) =
-        (&target.kind, &probe.outcome)
-    {
-        return Some(in_reply(probe, reply));
-    }
-    let Outcome::Answered(answer) = &probe.outcome else { return None };
-    let tls = match &target.kind {
-        Kind::Tls(_, tls)
-        | Kind::Http { tls: Some(tls), .. }
-        | Kind::Grpc { tls: Some(tls), .. } => Some(tls),
-        _ => None,
-    };
-    let mut said = String::new();
-    if let (Some(tls), Some(certificate)) = (tls, probe.certificate()) {
-        match of_certificate(tls, certificate) {
-            Ok(words) => said = words,
-            Err(complaint) => return Some(Err(complaint)),
-        }
-    }
-    Some(match (answer, &target.kind) {
-        (Answer::Http { status, .. }, Kind::Http { status: wanted, .. }) => {
-            let right = match wanted.as_slice() {
-                [] => (200..400).contains(status),
-                list => list.contains(status),
-            };
-            if right {
-                Ok(format!("status {status}{said}"))
-            } else {
-                let list: Vec<String> = wanted.iter().map(u16::to_string).collect();
-                let list = if list.is_empty() { "200 to 399".to_owned() } else { list.join(", ") };
-                Err((
-                    Code::ReachHttpStatus,
-                    format!("is answered with status {status}, not {list}"),
-                ))
-            }
-        }
-        (Answer::Grpc { serving, status, .. }, Kind::Grpc { service, .. }) => {
-            grpc(*serving, status.as_deref(), service).map(|words| words + &said)
-        }
-        _ => Ok(said.trim_start_matches(", ").to_owned()),
-    })
-}
-
-fn in_reply(probe: &Probe, reply: &dns::Reply) -> Result<String, Complaint> {
-    let Some((record, _)) = probe.question else { return Ok(String::new()) };
-    let question = Question { name: String::new(), record };
-    if dns::has(reply, &question) {
-        let addresses: Vec<String> = reply.addresses.iter().map(ToString::to_string).collect();
-        return Ok(addresses.join(" "));
-    }
-    let what = match reply.rcode {
-        0 => format!("no {} record", record.name()),
-        _ => reply.rcode_name(),
-    };
-    Err((Code::ReachDnsNegative, format!("is answered with {what}")))
-}
-
-fn grpc(serving: Option<u64>, status: Option<&str>, service: &str) -> Result<String, Complaint> {
-    let of = if service.is_empty() { String::new() } else { format!(" of {service}") };
-    let status = status.unwrap_or("0");
-    match (serving, status) {
-        (Some(SERVING), "0") => Ok("SERVING".to_owned()),
-        // grpc `doc/statuscodes.md`.
-        (_, "5") => {
-            Err((Code::ReachGrpcNotServing, format!("knows no service {service:?} (NOT_FOUND)")))
-        }
-        (_, "12") => Err((Code::ReachProtocol, "has no health service (UNIMPLEMENTED)".to_owned())),
-        (Some(other), "0") => {
-            let name = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
-            let name =
-                usize::try_from(other).ok().and_then(|at| name.get(at)).unwrap_or(&"UNKNOWN");
-            Err((Code::ReachGrpcNotServing, format!("says {name}{of}")))
-        }
-        (None, "0") => Err((Code::ReachProtocol, "brings no health message".to_owned())),
-        (_, status) => {
-            Err((Code::ReachGrpcNotServing, format!("ends with gRPC status {status:?}{of}")))
-        }
-    }
-}
-
-fn of_certificate(tls: &Tls, certificate: &Certificate) -> Result<String, Complaint> {
-    let told =
-        |code, why: &str| Err((code, format!("shows a certificate that is not accepted: {why}")));
-    match &certificate.problem {
-        Some(Problem::Chain(why)) => return told(Code::ReachTlsUntrusted, why),
-        Some(Problem::Name(why)) => return told(Code::ReachTlsName, why),
-        Some(Problem::Time(why)) => return told(Code::ReachTlsExpired, why),
-        None => {}
-    }
-    let mut words = String::new();
-    if let Some(left) = certificate.left_s {
-        let days = left.div_euclid(DAY);
-        if left < 0 && !tls.unverified {
-            return Err((
-                Code::ReachTlsExpired,
-                format!("shows a certificate that ended {} days ago", -days),
-            ));
-        }
-        if tls.min_days > 0 && left < i64::from(tls.min_days) * DAY {
-            let why = format!("shows a certificate that ends in {days} days, not {}", tls.min_days);
-            return Err((Code::ReachTlsExpiring, why));
-        }
-        let _ = write!(words, ", certificate for {days} more days");
-    } else if tls.min_days > 0 {
-        return told(Code::ReachTlsUntrusted, "its end cannot be read");
-    }
-    Ok(words)
 }

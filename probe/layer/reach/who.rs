@@ -55,6 +55,13 @@ pub(super) fn who(pod: &Pod, ip: IpAddr, target: Option<IpAddr>) -> Who {
     }
 }
 
+/// Whether the pod's kernel says in its own name that the next hop is not there; rules in the pod
+/// reject in its name, too, with other codes.
+pub(super) fn is_no_neighbour(pod: &Pod, by: &Offender) -> bool {
+    let host = if by.address.is_ipv4() { (3, 1) } else { (1, 3) };
+    (by.icmp_type, by.icmp_code) == host && pod.has_address(by.address)
+}
+
 /// What type and code say (RFC 792, RFC 1812 5.2.7, RFC 4443).
 pub(super) fn meaning(by: &Offender) -> &'static str {
     match (by.address.is_ipv4(), by.icmp_type, by.icmp_code) {

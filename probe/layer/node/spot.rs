@@ -3,7 +3,7 @@
 /// Deeper values are not looked for: the JSON parser refuses them.
 const DEEPEST: usize = 128;
 /// Characters of an excerpt on either side.
-const AROUND: usize = 30;
+const AROUND: usize = 40;
 
 /// Line and column, from 1; the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,8 @@ pub fn of(text: &str, pointer: &str) -> Spot {
 #[must_use]
 pub fn excerpt(text: &str, spot: Spot) -> [String; 2] {
     let line = text.split('\n').nth(spot.line - 1).unwrap_or_default().trim_end_matches('\r');
-    let first = (spot.column - 1).saturating_sub(AROUND);
+    let fits = line.chars().count() <= 2 * AROUND;
+    let first = if fits { 0 } else { (spot.column - 1).saturating_sub(AROUND) };
     let shown = line.chars().skip(first).take(2 * AROUND);
     let shown: String = shown.map(|c| if c.is_control() { ' ' } else { c }).collect();
     [shown, format!("{}^", " ".repeat(spot.column - 1 - first))]

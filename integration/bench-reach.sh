@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Measures many targets at once, open, refused and silent, beside Prometheus' blackbox_exporter, which
+# is asked for the same targets in the same namespaces by a driver that has all requests open at once.
+set -euo pipefail
+
+# shellcheck source=integration/demo.sh
+source "$(dirname "${BASH_SOURCE[0]}")/demo.sh"
+: "${COUNTS:=1 10 100 1000 5000}"
+: "${BLACKBOX:=prometheus-blackbox-exporter}"
+
+# 10.90.0.0/16 is the node: port 8080 answers, 8081 refuses, 8082 is silent.
+make_targets() {
+    ip -n node route add local 10.90.0.0/16 dev lo
+    nsenter --net=/run/netns/node sh -c 'echo 65535 >/proc/sys/net/core/somaxconn'
+    nsenter --net=/run/netns/node nft 'add table inet t
+        add chain inet t input { type filter hook input priority 0; }
+        add rule inet t input tcp dport 8082 drop'
+    cat >/run/accept.py <<'PY'
+import socket
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("0.0.0.0", 8080))
+listener.listen(65535)
+while True:
+    listener.accept()[0].close()
+PY
+    nsenter --net=/run/netns/node python3 /run/accept.py &
+    servers=($!)
+    until ip netns exec node ss -Hltn 'sport = :8080' | grep -q 8080; do sleep 0.05; done
+}
+
+build_driver() {
+    cat >/run/driver.py <<'PY'
+"""driver.py podprobe COUNT KIND | blackbox COUNT KIND PID: one line of wall, CPU and peak RSS."""
+import asyncio, os, resource, subprocess, sys, time
+
+PORTS = {"open": 8080, "refused": 8081, "silent": 8082}
+tool, count, kind = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+targets = [f"10.90.{1 + n // 250}.{1 + n % 250}:{PORTS[kind]}" for n in range(count)]
+
+
+def podprobe():
+    with open("/run/targets", "w") as file:
+        file.write("\n".join(targets) + "\n")
+    line = ["/run/podprobe", "check", "reach", "--mesh", "none", "--termination-message", "none"]
+    line += ["--targets-file", "/run/targets", "--output", "json"]
+    start = time.monotonic()
+    child = subprocess.Popen(line, stdout=open("/run/report", "w"), stderr=subprocess.DEVNULL)
+    _, status, use = os.wait4(child.pid, 0)
+    wall = time.monotonic() - start
+    wanted = 0 if kind == "open" else 60
+    assert os.waitstatus_to_exitcode(status) == wanted, status
+    return wall, use.ru_utime + use.ru_stime, use.ru_maxrss
+
+
+def cpu(pid):
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def one(target):
+    for _ in range(50):
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", 9115)
+            break
+        except OSError:
+            await asyncio.sleep(0.05)
+    query = f"/probe?module=tcp&target={target}"
+    writer.write(f"GET {query} HTTP/1.0\r\n\r\n".encode())
+    body = await reader.read()
+    writer.close()
+    return b"probe_success 1" in body
+
+
+async def all_of_them():
+    return await asyncio.gather(*map(one, targets))
+
+
+def blackbox(pid):
+    before, start = cpu(pid), time.monotonic()
+    answers = asyncio.run(all_of_them())
+    wall = time.monotonic() - start
+    assert all(answer == (kind == "open") for answer in answers), "a wrong answer"
+    peak = next(line for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM"))
+    return wall, cpu(pid) - before, int(peak.split()[1])
+
+
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+if tool == "blackbox":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+wall, used, rss = podprobe() if tool == "podprobe" else blackbox(int(sys.argv[4]))
+print(f"{tool:<10} {count:>5} {kind:<8} {wall * 1e3:>10.1f} ms {used * 1e3:>9.1f} ms {rss:>8} KiB", flush=True)
+PY
+    cat >/run/blackbox.yml <<'YAML'
+modules:
+  tcp: {prober: tcp, timeout: 2s}
+YAML
+}
+
+# Each measurement has an exporter of its own, so that the peak is its own, too.
+blackbox() {
+    (ulimit -n "$(ulimit -Hn)"; exec "$BLACKBOX" --config.file=/run/blackbox.yml \
+        --web.listen-address=127.0.0.1:9115 --log.level=error >/dev/null 2>&1) &
+    local exporter=$!
+    until ss -Hltn 'sport = :9115' | grep -q 9115; do sleep 0.05; done
+    python3 /run/driver.py blackbox "$1" "$2" "$exporter"
+    kill "$exporter"
+    wait "$exporter" 2>/dev/null || true
+}
+
+bench() {
+    make_pod
+    make_targets
+    trap 'kill "${servers[@]}" 2>/dev/null' EXIT
+    build_driver
+    echo "$(nproc) CPUs, load $(cut -d ' ' -f 1 /proc/loadavg), podprobe $(stat -c %s /run/podprobe) bytes"
+    printf '%-10s %5s %-8s %13s %12s %12s\n' "" "" "" wall CPU "peak RSS"
+    for kind in open refused silent; do
+        for count in $COUNTS; do
+            python3 /run/driver.py podprobe "$count" "$kind"
+            if command -v "$BLACKBOX" >/dev/null; then blackbox "$count" "$kind"; fi
+        done
+    done
+}
+
+if [[ ${INSIDE_POD:-} == yes ]]; then bench; else enter_pod "$0"; fi
