@@ -4,11 +4,14 @@ use super::conf::{CILIUM, FLANNEL, ISTIO, KINDNET, calico};
 use super::host::{AMD64, ARM64, Host, elf};
 use super::{fine, found, pod, reason, run};
 
+/// What a test does to a node.
+type Change = fn(&Host);
+
 #[test]
 fn each_way_in_which_a_program_does_not_run() {
     let pod = pod();
     let portmap = "opt/cni/bin/portmap";
-    let cases: [(&str, &str, fn(&Host)); 9] = [
+    let cases: [(&str, &str, Change); 9] = [
         ("cni-plugin-missing", "it is not in /opt/cni/bin", |h| h.remove("opt/cni/bin/portmap")),
         ("cni-plugin-missing", "/usr/libexec is not there", |h| {
             h.remove("opt/cni/bin/portmap");
@@ -49,7 +52,7 @@ fn each_way_in_which_a_program_does_not_run() {
 #[test]
 fn programs_that_run_are_not_complained_of() {
     let pod = pod();
-    let cases: [fn(&Host); 6] = [
+    let cases: [Change; 6] = [
         |h| h.program("opt/cni/bin/portmap", b"#!/bin/sh\n"),
         |h| h.program("opt/cni/bin/portmap", &elf(3, None)),
         |h| h.program("opt/cni/bin/portmap", &elf(AMD64, Some("/bin/sh"))),

@@ -1,6 +1,7 @@
 //! The one root cause: what several findings say together, or else the first broken layer's first
 //! code; the rest follows from it.
 
+mod facts;
 mod table;
 
 use serde::{Deserialize, Serialize};

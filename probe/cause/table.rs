@@ -1,77 +1,213 @@
 //! What findings say together: a table of correlations, the deepest cause first.
 
-use super::Cause;
-use crate::finding::{Code, Finding, Layer, Severity};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
+
+use super::{
+    Cause,
+    facts::{Facts, Told},
+};
+use crate::{
+    finding::{Code, Finding, Layer},
+    pod::Family,
+};
 
 /// One correlation: the cause that these findings have together, if they do.
 type Correlation = for<'a> fn(&Facts<'a>) -> Option<Told<'a>>;
 
 /// The deepest cause first.
-const TABLE: &[Correlation] = &[cni_setup_failed, host_side_broken];
-
-/// What one correlation says.
-struct Told<'a> {
-    code: Code,
-    /// The failure that it rests on: its layer decides the exit code.
-    first: &'a Finding,
-    /// Why, after that failure's own reason.
-    because: &'static str,
-    likely: bool,
-    /// Failures that follow from it, besides the first.
-    explains: Vec<Code>,
-}
-
-/// The findings, as the table asks for them.
-struct Facts<'a> {
-    findings: &'a [Finding],
-}
-
-impl<'a> Facts<'a> {
-    /// The first failure of one of these codes.
-    fn failed(&self, codes: &[Code]) -> Option<&'a Finding> {
-        let failures = self.findings.iter().filter(|f| f.severity == Severity::Fail);
-        failures.filter(|f| codes.contains(&f.code)).min_by_key(|f| (f.layer, f.code, f.family))
-    }
-
-    /// The codes of the other failures in the layers from this one on.
-    fn follow(&self, first: &Finding, from: Layer) -> Vec<Code> {
-        let failures = self.findings.iter().filter(|f| f.severity == Severity::Fail);
-        let mut codes: Vec<Code> =
-            failures.filter(|f| f.layer >= from && f.code != first.code).map(|f| f.code).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        codes
-    }
-}
+const TABLE: &[Correlation] = &[
+    cni_setup_failed,
+    host_side_broken,
+    mesh_cni_race,
+    kube_proxy_down,
+    mtu_black_hole,
+    coredns_without_endpoints,
+    dns_blocked_by_policy,
+    family_broken,
+    egress_filtered,
+    egress_snat_broken,
+    egress_only,
+    dns_only,
+];
 
 /// The cause that several findings have together.
 pub(super) fn correlated(findings: &[Finding]) -> Option<Cause> {
     let facts = Facts { findings };
-    let told = TABLE.iter().find_map(|correlation| correlation(&facts))?;
-    let meaning = told.code.meaning();
-    Some(Cause {
-        code: told.code,
-        layer: told.first.layer,
-        reason: format!("{}: {}", told.first.reason, told.because),
-        hint: meaning.hint.to_owned(),
-        likely: told.likely,
-        told_by: vec![told.first.code],
-        explains: told.explains,
-    })
+    TABLE.iter().find_map(|correlation| correlation(&facts)).map(Told::into_cause)
 }
 
 /// No interface, or nothing routed: the CNI plugin never came to its end.
 fn cni_setup_failed<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = facts.failed(&[Code::LinkNoPodInterface, Code::RouteTableEmpty])?;
     let because = "the CNI plugin did not run to its end for this pod";
-    let explains = facts.follow(first, first.layer);
-    Some(Told { code: Code::CniSetupFailed, first, because, likely: false, explains })
+    Some(facts.told(Code::CniSetupFailed, first, because, first.layer))
 }
 
 /// The pod's side is complete, and nobody answers at the other end of its link.
 fn host_side_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = facts.failed(&[Code::RouteGatewayNoNeighbour])?;
     let because = "the node's side of the pod's link is broken";
-    let explains = facts.follow(first, first.layer);
-    Some(Told { code: Code::HostSideBroken, first, because, likely: false, explains })
+    Some(facts.told(Code::HostSideBroken, first, because, first.layer))
+}
+
+/// Nothing is redirected, and the node's files say why.
+fn mesh_cni_race<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let first = facts.failed(&[Code::RedirectMissing])?;
+    facts.found(&[Code::CniMeshNotChained, Code::CniMeshAbsent])?;
+    let because = "the mesh's plugin is not in the CNI configuration that the runtime reads";
+    let told = facts.told(Code::MeshCniRace, first, because, Layer::Redirect);
+    Some(told.and(&[Code::CniMeshNotChained, Code::CniMeshAbsent]))
+}
+
+/// A service address that nobody translates; or several that keep silent, beside plain addresses
+/// that answer.
+fn kube_proxy_down<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let because = "service addresses are not translated on this node: kube-proxy, or what stands \
+                   in for it, does not work";
+    if let Some(leaked) = facts.failed(&[Code::ServiceNotProgrammed]) {
+        return Some(facts.told(Code::KubeProxyDown, leaked, because, Layer::Dns));
+    }
+    let first = facts.failed(&[Code::ServiceSilent])?;
+    facts.failed(&[Code::DnsSilent, Code::DnsNodeLocalDown])?;
+    facts.held(Code::ReachHolds)?;
+    let told = facts.told(Code::KubeProxyDown, first, because, Layer::Dns);
+    Some(told.and(&[Code::DnsSilent]).likely())
+}
+
+/// Small packets pass, and what needs large ones stalls after it was connected.
+fn mtu_black_hole<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let first = facts.failed(&[Code::MtuBlackHole, Code::MtuBlackHoleReverse])?;
+    let stalled = [
+        Code::DnsTcpBlocked,
+        Code::ServiceHangs,
+        Code::ServiceRequestFailed,
+        Code::ReachTlsFailed,
+        Code::ReachProtocol,
+        Code::MtuBlackHole,
+        Code::MtuBlackHoleReverse,
+    ];
+    let others = facts.failures().any(|failure| !stalled.contains(&failure.code));
+    let because = "what was connected stalls as soon as packets are full";
+    let told = facts.told(first.code, first, because, Layer::Dns);
+    (!others && told.explains_something()).then_some(told)
+}
+
+/// The node says that nobody is behind the nameserver's address, while another service answers.
+fn coredns_without_endpoints<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let first = facts.failed(&[Code::DnsRejected])?;
+    facts.held(Code::ServiceHolds)?;
+    let because = "the node has no endpoint for the DNS service, while the API server answers";
+    let told = facts.told(Code::CorednsNoEndpoints, first, because, Layer::Dns);
+    let icmp = first.evidence.get("icmp").and_then(|icmp| icmp.as_str());
+    // Port unreachable, in IPv4 and IPv6: what kube-proxy's rules for a service without endpoints say.
+    ["3/3", "1/4"].iter().any(|code| icmp == Some(code)).then_some(told)
+}
+
+/// The API server answers, and DNS alone does not.
+fn dns_blocked_by_policy<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let first = facts.failed(&[Code::DnsSilent, Code::DnsRejected, Code::DnsSendRefused])?;
+    facts.held(Code::ServiceHolds)?;
+    let because = "the API server answers, so that the network works, and something lets DNS \
+                   alone not pass: most often an egress policy";
+    let told = facts.told(Code::DnsBlockedByPolicy, first, because, Layer::Dns);
+    Some(told.likely())
+}
+
+/// One family works and the other does not, in whatever is asked.
+fn family_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let first = facts.failures().min_by_key(|f| (f.layer, f.code))?;
+    let family = first.family?;
+    let all = facts.failures().all(|f| f.family == Some(family) && f.layer >= Layer::Dns);
+    let several =
+        facts.failures().map(|f| (f.layer, &f.subject)).collect::<BTreeSet<_>>().len() > 1;
+    let works = [Code::DnsHolds, Code::ServiceHolds, Code::ReachHolds];
+    let other = works.iter().any(|code| facts.held(*code).is_some());
+    let because = match family {
+        Family::Ipv4 => "everything asked for in IPv4 fails, and the rest answers",
+        Family::Ipv6 => "everything asked for in IPv6 fails, and the rest answers",
+    };
+    (all && several && other)
+        .then(|| facts.told(Code::FamilyBroken, first, because, Layer::Dns).likely())
+}
+
+/// Nothing outside answers, though a router outside does: the way there and back exists.
+fn egress_filtered<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let first = silent_outside(facts)?;
+    facts.failed(&[Code::ReachTimeoutBeyond])?;
+    let because = "a router outside answers, so that address translation works: a firewall on the \
+                   way drops the connections";
+    Some(facts.told(Code::EgressFilteredUpstream, first, because, Layer::Reach).likely())
+}
+
+/// Nothing outside answers, not even a router, while the cluster does.
+fn egress_snat_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let first = silent_outside(facts)?;
+    let because = "the cluster answers and nobody outside does, not even a router: an egress \
+                   policy drops the packets, or they leave with the pod's own address, to which \
+                   nothing comes back (masquerading, NAT gateway)";
+    Some(facts.told(Code::EgressSnatBroken, first, because, Layer::Reach).likely())
+}
+
+/// The first of the targets outside, if they all keep silent and nothing else fails.
+fn silent_outside<'a>(facts: &Facts<'a>) -> Option<&'a Finding> {
+    let silent = [
+        Code::ReachTimeoutNear,
+        Code::ReachTimeoutNode,
+        Code::ReachTimeoutBeyond,
+        Code::ReachSilent,
+    ];
+    let works = [Code::DnsHolds, Code::ServiceHolds];
+    let cluster = works.iter().any(|code| facts.held(*code).is_some());
+    let all = facts.failures().all(|f| silent.contains(&f.code) && is_outside(f));
+    let first = facts.failed(&silent)?;
+    (cluster && all && facts.held(Code::ReachHolds).is_none()).then_some(first)
+}
+
+/// A target that no cluster has inside.
+fn is_outside(finding: &Finding) -> bool {
+    let address = finding.evidence.get("address").and_then(|address| address.as_str());
+    match address.and_then(|address| address.parse::<SocketAddr>().ok()).map(|to| to.ip()) {
+        Some(IpAddr::V4(ip)) => {
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+            !ip.is_private() && !ip.is_link_local() && !ip.is_loopback() && !shared
+        }
+        Some(IpAddr::V6(ip)) => {
+            !ip.is_unique_local() && !ip.is_unicast_link_local() && !ip.is_loopback()
+        }
+        None => false,
+    }
+}
+
+/// Names are known, and no connection comes about.
+fn egress_only<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let first = facts.failures().min_by_key(|f| (f.code, &f.subject))?;
+    let connects = [
+        Code::ReachNoRoute,
+        Code::ReachSendRefused,
+        Code::ReachRejected,
+        Code::ReachTimeoutNear,
+        Code::ReachTimeoutNode,
+        Code::ReachTimeoutBeyond,
+        Code::ReachSilent,
+    ];
+    let all = facts.failures().all(|f| connects.contains(&f.code));
+    let several = facts.failures().count() > 1;
+    facts.held(Code::DnsHolds)?;
+    let because = "names resolve, and not one target can be connected to";
+    (all && several && facts.held(Code::ReachHolds).is_none())
+        .then(|| facts.told(Code::EgressOnly, first, because, Layer::Reach))
+}
+
+/// Addresses are reached, and names are not known: all failures are about DNS.
+fn dns_only<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
+    let about_names =
+        [Code::ReachNameMissing, Code::ReachNameUnresolved, Code::ServiceNameUnresolved];
+    let first = facts.failures().filter(|f| f.layer == Layer::Dns).min_by_key(|f| f.code)?;
+    let all = facts.failures().all(|f| f.layer == Layer::Dns || about_names.contains(&f.code));
+    facts.held(Code::ReachHolds)?;
+    let because = "addresses are reached, and only names are not";
+    all.then(|| facts.told(Code::DnsOnly, first, because, Layer::Dns))
 }

@@ -13,6 +13,7 @@ fn keys() -> Vec<Key> {
         ("dns-capture", Takes::One),
         ("mesh", Takes::One),
         ("plan", Takes::Nothing),
+        ("severity", Takes::Pairs),
     ];
     names.map(key).to_vec()
 }
@@ -52,6 +53,18 @@ fn values_are_what_the_flag_would_be_given() {
 }
 
 #[test]
+fn a_mapping_is_a_list_of_names_with_values() {
+    for text in
+        ["severity: {a: warn, b: ok}", "severity:\n  a: warn\n  b: ok", "severity: [a=warn, b=ok]"]
+    {
+        says(text, &[("severity", "a=warn,b=ok")]);
+    }
+    says("severity: {}", &[("severity", "")]);
+    refused("mesh: {a: warn}", "line 1: mesh: invalid type: map, expected one value");
+    refused("severity:\n  a: [warn]", "line 2: severity.a: a list, but it takes one value");
+}
+
+#[test]
 fn json_is_yaml_with_or_without_tabs() {
     says("{\"outbound-port\": 25001}", &[("outbound-port", "25001")]);
     says("{\n\t\"exclude-outbound-ports\": [\n\t\t1\n\t]\n}", &[("exclude-outbound-ports", "1")]);
@@ -75,11 +88,12 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
         ("PODPROBE_EXCLUDE_OUTBOUND_CIDRS", "exclude-outbound-cidrs"),
         ("exclude-outbound-cidr", "exclude-outbound-cidrs"),
         ("Mesh", "mesh"),
+        ("severities", "severity"),
     ] {
         let problem = format!("line 3: unknown key {typed:?}: did you mean {meant}?");
         refused(&format!("# a\nmesh: istio\n{typed}: 1\n"), &problem);
     }
-    for strange in ["targets", "severities", "<<", "1", "true"] {
+    for strange in ["targets", "listeners", "<<", "1", "true"] {
         let problem = "`podprobe gate --help` lists the flags";
         refused(&format!("{strange}: 1"), &format!("line 1: unknown key {strange:?}: {problem}"));
     }

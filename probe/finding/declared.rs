@@ -33,7 +33,19 @@ pub fn parse(text: &str) -> Result<(Code, Severity), String> {
 }
 
 /// What several findings say together: a cause, and no finding of its own.
-const DIAGNOSES: [Code; 2] = [Code::CniSetupFailed, Code::HostSideBroken];
+const DIAGNOSES: [Code; 11] = [
+    Code::CniSetupFailed,
+    Code::HostSideBroken,
+    Code::MeshCniRace,
+    Code::KubeProxyDown,
+    Code::CorednsNoEndpoints,
+    Code::DnsBlockedByPolicy,
+    Code::FamilyBroken,
+    Code::EgressFilteredUpstream,
+    Code::EgressSnatBroken,
+    Code::EgressOnly,
+    Code::DnsOnly,
+];
 
 /// Whether somebody may declare another severity for the code: "could not look" is neither yes nor
 /// no, and what holds has nothing to lower.

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     finding::{Code, Finding, Layer},
+    layer::redirect::Offender,
     pod::{Family, Transport},
 };
 
@@ -56,7 +57,22 @@ pub(super) fn judge(server: &Nameserver, others_answer: bool) -> Option<Finding>
         Code::ProbeFailed => Finding::unseen(Layer::Dns, &address.to_string(), reason),
         code => Finding::new(code, address.to_string(), reason),
     };
-    Some(finding.of(Some(Family::of(address))))
+    let finding = finding.of(Some(Family::of(address)));
+    let by = [udp, tcp].into_iter().find_map(|asked| refuser(&asked.outcome));
+    Some(match by {
+        Some(by) => finding
+            .with("refusedBy", by.address.to_string())
+            .with("icmp", format!("{}/{}", by.icmp_type, by.icmp_code)),
+        None => finding,
+    })
+}
+
+/// Who refused, where ICMP told.
+fn refuser(outcome: &Outcome) -> Option<Offender> {
+    match outcome {
+        Outcome::Refused { by } | Outcome::Failed { by, .. } => *by,
+        _ => None,
+    }
 }
 
 /// How far packets come over the transports without an answer.

@@ -1,0 +1,93 @@
+//! The findings as the table of correlations asks for them, and what it answers.
+
+use super::Cause;
+use crate::finding::{Code, Finding, Layer, Severity};
+
+/// The findings of one look.
+pub(super) struct Facts<'a> {
+    pub(super) findings: &'a [Finding],
+}
+
+/// What one correlation says.
+pub(super) struct Told<'a> {
+    code: Code,
+    /// The failure that it rests on: its layer decides the exit code.
+    first: &'a Finding,
+    /// Why, after that failure's own reason.
+    because: &'static str,
+    likely: bool,
+    /// Further findings that it rests on.
+    also: Vec<Code>,
+    /// Failures that follow from it.
+    explains: Vec<Code>,
+}
+
+impl<'a> Facts<'a> {
+    /// All failures.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &'a Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Fail)
+    }
+
+    /// The first failure of one of these codes.
+    pub(super) fn failed(&self, codes: &[Code]) -> Option<&'a Finding> {
+        let failures = self.failures().filter(|f| codes.contains(&f.code));
+        failures.min_by_key(|f| (f.layer, f.code, f.family))
+    }
+
+    /// A finding of one of these codes, whatever its severity.
+    pub(super) fn found(&self, codes: &[Code]) -> Option<&'a Finding> {
+        self.findings.iter().find(|finding| codes.contains(&finding.code))
+    }
+
+    /// The proof that something works.
+    pub(super) fn held(&self, code: Code) -> Option<&'a Finding> {
+        self.findings.iter().find(|f| f.code == code && f.severity == Severity::Ok)
+    }
+
+    /// A cause that rests on this failure, and explains the others in the layers from this one on.
+    pub(super) fn told(
+        &self,
+        code: Code,
+        first: &'a Finding,
+        because: &'static str,
+        from: Layer,
+    ) -> Told<'a> {
+        let others = self.failures().filter(|f| f.layer >= from && f.code != first.code);
+        let mut explains: Vec<Code> = others.map(|f| f.code).collect();
+        explains.sort_unstable();
+        explains.dedup();
+        Told { code, first, because, likely: false, also: Vec::new(), explains }
+    }
+}
+
+impl Told<'_> {
+    /// It is the usual explanation, and not the only one.
+    pub(super) fn likely(self) -> Self {
+        Told { likely: true, ..self }
+    }
+
+    /// It rests on these findings as well, which therefore do not follow from it.
+    pub(super) fn and(mut self, codes: &[Code]) -> Self {
+        self.explains.retain(|code| !codes.contains(code));
+        self.also.extend(codes);
+        self
+    }
+
+    /// Whether any failure follows from it.
+    pub(super) fn explains_something(&self) -> bool {
+        !self.explains.is_empty()
+    }
+
+    pub(super) fn into_cause(self) -> Cause {
+        let told_by = [vec![self.first.code], self.also].concat();
+        Cause {
+            code: self.code,
+            layer: self.first.layer,
+            reason: format!("{}: {}", self.first.reason, self.because),
+            hint: self.code.meaning().hint.to_owned(),
+            likely: self.likely,
+            told_by,
+            explains: self.explains,
+        }
+    }
+}
