@@ -47,7 +47,9 @@ fn readme_shows_the_manifest_word_for_word() {
 
 #[test]
 fn the_manifests_command_lines_are_understood() {
-    for (manifest, gates) in [("two-identity-gate", 2), ("one-container-gate", 1)] {
+    for (manifest, gates) in
+        [("two-identity-gate", 2), ("one-container-gate", 1), ("await-inbound", 1)]
+    {
         let text = read(&format!("manifests/{manifest}.yaml"));
         let lines: Vec<&str> =
             text.lines().filter_map(|line| line.trim().strip_prefix("args: [")).collect();

@@ -18,6 +18,8 @@ mod documents;
 mod dropin;
 /// The world itself, without podprobe.
 mod harness;
+/// What arrives from outside, made inside.
+mod inject;
 /// Rules as they should be: no false alarm.
 mod intact;
 /// Nothing that podprobe sends gets beyond the first hop.

@@ -185,6 +185,20 @@ pub struct Capture {
     pub marked_route: Option<MarkedRoute>,
     /// Inbound ports that are captured.
     pub include_inbound_ports: Ports,
+    /// The proxy may reach its application from the client's address; the mark of the policy routing
+    /// brings the answers back.
+    #[serde(default)]
+    pub keeps_source: bool,
+    /// Inbound ports that may be excluded without being declared: never probed.
+    #[serde(default)]
+    pub tolerated_inbound_ports: Vec<u16>,
+    /// Inbound ports are captured as they are listed for each pod: without a list nothing is known
+    /// of any.
+    #[serde(default)]
+    pub inbound_by_list: bool,
+    /// Where the node's own probes come from, which are not captured.
+    #[serde(default)]
+    pub probe_sources: Vec<IpAddr>,
     /// Inbound ports that are not captured.
     pub exclude_inbound_ports: Vec<u16>,
     /// Destinations whose traffic is captured.
@@ -219,6 +233,15 @@ impl Capture {
         self.exempt == Exempt::Nobody
     }
 
+    /// Whether the lists of inbound ports have this one captured.
+    #[must_use]
+    pub fn includes_inbound(&self, port: u16) -> bool {
+        match &self.include_inbound_ports {
+            Ports::All => !self.exclude_inbound_ports.contains(&port),
+            Ports::Only(list) => list.contains(&port),
+        }
+    }
+
     /// Every port that some rule may name: a probe to one of them would meet that very rule.
     #[must_use]
     pub fn special_ports(&self) -> BTreeSet<u16> {
@@ -226,9 +249,13 @@ impl Capture {
         ports.extend(self.tunnel_port);
         ports.extend(self.listen_ports());
         ports.extend(&self.exclude_inbound_ports);
+        if let Ports::Only(list) = &self.include_inbound_ports {
+            ports.extend(list);
+        }
         ports.extend(&self.include_outbound_ports);
         ports.extend(&self.exclude_outbound_ports);
         ports.extend(&self.tolerated_outbound_ports);
+        ports.extend(&self.tolerated_inbound_ports);
         ports
     }
 }

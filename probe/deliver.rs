@@ -15,7 +15,7 @@ use crate::{
     judge,
     layer::{
         dns, mtu, reach,
-        redirect::{Flow, Promise, flows},
+        redirect::{self, Flow, Promise, flows},
         route, service,
     },
     plan::{Mode, Plan},
@@ -98,9 +98,27 @@ pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
     if plan.mode == Mode::Off {
         return off();
     }
+    let awaits = plan.await_inbound.is_some();
     match look(plan, output) {
-        Ok(report) => deliver(&report, output),
+        Ok(report) => {
+            let exit_code = deliver(&report, output);
+            let stays = awaits && report.exit_code == 0 && report.signal.is_none();
+            if stays { stay() } else { exit_code }
+        }
         Err(exit_code) => exit_code,
+    }
+}
+
+/// A native sidecar whose work is done stays until it is told to end.
+fn stay() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
+    match runtime.and_then(|runtime| runtime.block_on(redirect::leave_alone())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            complain(&problem);
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::capture::{Capture, Cidrs, Dns, Exempt, Interception, MarkedRoute, Por
 
 /// A mesh's promise before flags, environment and arguments change it.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact about a mesh")]
 pub struct Profile {
     /// The name for `--mesh`.
     pub name: &'static str,
@@ -42,6 +43,14 @@ pub struct Profile {
     pub passthrough: bool,
     /// Policy routing that the mesh sets up.
     pub marked_route: Option<MarkedRoute>,
+    /// Inbound ports are captured as they are listed for each pod, and no others.
+    pub inbound_by_list: bool,
+    /// Where the node's own probes come from, which the mesh lets pass.
+    pub probe_sources: &'static [IpAddr],
+    /// The proxy may reach its application from the client's address.
+    pub keeps_source: bool,
+    /// Inbound ports that the mesh excludes in some pods: never probed.
+    pub tolerated_inbound_ports: &'static [u16],
     /// Inbound ports that the mesh always excludes.
     pub exclude_inbound_ports: &'static [u16],
     /// Outbound ports that the mesh always excludes.
@@ -66,6 +75,14 @@ pub enum Known {
 const fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
     IpAddr::V4(std::net::Ipv4Addr::new(a, b, c, d))
 }
+
+/// Where Istio's node agent lets the kubelet's probes come from (istio `cni/pkg/config/config.go`).
+const PROBE_SNAT: [IpAddr; 2] = [
+    v4(169, 254, 7, 127),
+    IpAddr::V6(std::net::Ipv6Addr::new(
+        0xfd16, 0x9254, 0x7127, 0x1337, 0xffff, 0xffff, 0xffff, 0xffff,
+    )),
+];
 
 /// Istio's and Kuma's: each query over UDP, zones, answers known by their owner.
 const EVERYWHERE: Dns = Dns {
@@ -95,6 +112,10 @@ pub const ISTIO: Profile = Profile {
     proxy_to_pod: Reach::NotLocalhost,
     passthrough: true,
     marked_route: None,
+    inbound_by_list: false,
+    keeps_source: false,
+    tolerated_inbound_ports: &[],
+    probe_sources: &[],
     exclude_inbound_ports: &[15020, 15021, 15090],
     exclude_outbound_ports: &[],
     exclude_outbound_addresses: &[],
@@ -108,6 +129,7 @@ pub const ISTIO_TPROXY: Profile = Profile {
     summary: "Istio sidecar, TPROXY mode, iptables or nftables",
     interception: Interception::Tproxy,
     proxy: (0, 1337),
+    keeps_source: true,
     marked_route: Some(MarkedRoute { mark: 1337, mask: u32::MAX, table: 133 }),
     ..ISTIO
 };
@@ -124,6 +146,8 @@ pub const ISTIO_AMBIENT: Profile = Profile {
     proxy_to_pod: Reach::Nothing,
     passthrough: false,
     marked_route: Some(MarkedRoute { mark: 0x111, mask: 0xfff, table: 100 }),
+    keeps_source: true,
+    probe_sources: &PROBE_SNAT,
     exclude_inbound_ports: &[],
     tolerated_outbound_ports: &[],
     ..ISTIO
@@ -180,7 +204,8 @@ pub const CONSUL: Profile = Profile {
     app_to_pod: Reach::NotLocalhost,
     proxy_to_pod: Reach::Nothing,
     passthrough: false,
-    exclude_inbound_ports: &[20200, 21000, 20300, 20400, 20500],
+    tolerated_inbound_ports: &[20200, 21000, 20300, 20400, 20500],
+    exclude_inbound_ports: &[],
     tolerated_outbound_ports: &[],
     ..ISTIO
 };
@@ -215,6 +240,7 @@ pub const APPMESH: Profile = Profile {
     exempt: Known::Owner(&[1337], &[]),
     proxy_to_pod: Reach::Nothing,
     passthrough: false,
+    inbound_by_list: true,
     exclude_inbound_ports: &[],
     exclude_outbound_ports: &[22],
     exclude_outbound_addresses: &[v4(169, 254, 169, 254)],
@@ -270,6 +296,10 @@ impl Profile {
             passthrough: self.passthrough,
             marked_route: self.marked_route,
             include_inbound_ports: Ports::All,
+            keeps_source: self.keeps_source,
+            tolerated_inbound_ports: self.tolerated_inbound_ports.to_vec(),
+            inbound_by_list: self.inbound_by_list,
+            probe_sources: self.probe_sources.to_vec(),
             exclude_inbound_ports: self.exclude_inbound_ports.to_vec(),
             include_outbound_cidrs: match self.exempt {
                 Known::Nobody => Cidrs::Only(Vec::new()),

@@ -28,6 +28,9 @@ pub struct Seen {
     pub survey: Option<redirect::Seen>,
     /// The redirect layer; absent where an earlier layer is broken or it was not asked for.
     pub redirect: Option<redirect::Seen>,
+    /// What came while a probe from outside was waited for; absent where none was.
+    #[serde(default)]
+    pub awaited: Option<redirect::Awaited>,
     /// The dns layer; likewise.
     pub dns: Option<dns::Seen>,
     /// The service layer; likewise.
@@ -54,6 +57,7 @@ impl Seen {
             route: None,
             survey: None,
             redirect: None,
+            awaited: None,
             dns: None,
             service: None,
             reach: None,

@@ -97,7 +97,7 @@ async fn survey(plan: &mut Plan, pod: &Pod) -> Option<redirect::Seen> {
         return None;
     }
     let capture = profile::NONE.capture();
-    let without_mesh = Plan { capture, listeners: Listeners::Bind, ..plan.clone() };
+    let without_mesh = Plan { capture, listeners: Listeners::Bind, inject: false, ..plan.clone() };
     let seen = redirect::observe(&without_mesh, &plan.addresses(pod), pod).await;
     if let Some(detected) = detect::by_flows(&seen) {
         plan.decide(detected);
@@ -154,12 +154,27 @@ impl Rounds {
             let report = judge::judge(&self.recording);
             self.note_when_ready(&report);
             if self.is_settled(&report) {
+                if report.verdict == Verdict::Ok {
+                    self.await_inbound().await;
+                }
                 return;
             }
             waiting(&report);
             sleep(pause.min(self.until_it_matters())).await;
             pause = (pause * 2).min(LAST_PAUSE);
         }
+    }
+
+    /// Last of all: whoever probes is answered only when everything else holds.
+    async fn await_inbound(&mut self) {
+        let Some(port) = self.recording.plan.await_inbound else { return };
+        let patience = self.until_deadline();
+        if let Some(seen) = &mut self.recording.seen {
+            tracing::info!("waiting: for a connection from outside to port {port}");
+            let awaited = redirect::wait_for(port, &self.recording.plan, &seen.pod, patience).await;
+            seen.awaited = Some(awaited);
+        }
+        self.recording.course.elapsed_ms = self.elapsed_ms();
     }
 
     fn note_when_ready(&mut self, report: &Report) {

@@ -94,6 +94,6 @@ fn a_capture_of_ztunnel_itself_is_a_loop_to_whoever_can_set_its_mark() {
 }
 
 #[test]
-fn what_only_arrives_from_outside_is_nobodys_to_see() {
-    AMBIENT.broken(&Rules::ambient().without("ports 15006"), &[]);
+fn what_only_arrives_from_outside_shows_from_there_alone() {
+    AMBIENT.broken(&Rules::ambient().without("ports 15006"), &[(NetAdmin, &["inbound-escaped"])]);
 }

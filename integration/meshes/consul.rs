@@ -56,8 +56,9 @@ fn another_outbound_port_is_named() {
 }
 
 #[test]
-fn another_inbound_port_is_nobodys_to_see() {
-    sees(&Rules::consul().replace("ports 20000", "ports 15001"), &[], &[]);
+fn another_inbound_port_shows_from_outside() {
+    let rules = Rules::consul().replace("ports 20000", "ports 15001");
+    sees(&rules, &[NetAdmin], &["inbound-wrong-port"]);
 }
 
 #[test]

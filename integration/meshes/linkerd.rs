@@ -57,8 +57,9 @@ fn another_outbound_port_is_named() {
 }
 
 #[test]
-fn another_inbound_port_is_nobodys_to_see() {
-    LINKERD.broken(&Rules::linkerd().replace("ports 4143", "ports 4140"), &[]);
+fn another_inbound_port_shows_from_outside() {
+    let rules = Rules::linkerd().replace("ports 4143", "ports 4140");
+    LINKERD.broken(&rules, &[(NetAdmin, &["inbound-wrong-port"])]);
 }
 
 #[test]

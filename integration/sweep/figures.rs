@@ -68,7 +68,7 @@ pub fn table(trials: &[Trial]) -> String {
 
 fn rows(subject: &str, trials: &[&Trial]) -> String {
     let mut text = String::new();
-    for vantages in [&PAIR[..1], &PAIR[1..], &PAIR, &["root"], &["sidecar"]] {
+    for vantages in [&PAIR[..1], &PAIR[1..], &PAIR, &["root"], &["admin"], &["sidecar"]] {
         let mut row = Row::default();
         for trial in trials {
             let seen: Vec<&Verdict> =

@@ -99,7 +99,7 @@ fn istio(name: &'static str, backend: Backend, rules: &Rules, flags: &[&'static 
         name,
         backend,
         rules: rules.clone(),
-        vantages: Vantage::three((1337, 1337)),
+        vantages: Vantage::four((1337, 1337)),
         flags: [&["--mesh", "istio"], flags].concat(),
         nets: vec![V4, V6],
         ports: [15001, 15006, 15053],
@@ -120,7 +120,7 @@ fn native(backend: Backend) -> &'static str {
 }
 
 fn tproxy(name: &'static str, backend: Backend) -> Subject {
-    let mut vantages = Vantage::three((1337, 1337));
+    let mut vantages = Vantage::four((1337, 1337));
     vantages.push(Vantage::ids("sidecar", 0, 1337));
     Subject {
         vantages,
@@ -147,7 +147,7 @@ fn ambient(name: &'static str, backend: Backend) -> Subject {
 /// A mesh that knows its proxy by its user, in IPv4 and IPv6.
 fn other(name: &'static str, rules: &Rules, ports: [u16; 3], uid: u32) -> Subject {
     Subject {
-        vantages: Vantage::three((uid, uid)),
+        vantages: Vantage::four((uid, uid)),
         flags: vec!["--mesh", name],
         ports,
         proxy: Owner::of(uid, uid),
@@ -195,6 +195,7 @@ fn consul(name: &'static str, backend: Backend, rules: &Rules) -> Subject {
     Subject {
         name,
         backend,
+        flags: vec!["--mesh", "consul", "--exclude-inbound-ports", "20200"],
         exclude_inbound: vec![20200],
         dns: Dns::Resolver,
         ..other("consul", rules, [15001, 20000, 8600], 5995)

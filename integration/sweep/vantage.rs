@@ -27,12 +27,14 @@ impl Vantage {
         Vantage { name, who: Who::Ids(uid, gid) }
     }
 
-    /// The mesh's own identity, another, and one that may take any.
-    pub fn three((uid, gid): (u32, u32)) -> Vec<Vantage> {
+    /// The mesh's own identity, another, one that may take any, and one to which packets from outside can
+    /// be made to arrive.
+    pub fn four((uid, gid): (u32, u32)) -> Vec<Vantage> {
         vec![
             Vantage::ids("proxy", uid, gid),
             Vantage { name: "other", who: Who::App },
             Vantage { name: "root", who: Who::Root },
+            Vantage { name: "admin", who: Who::NetAdmin },
         ]
     }
 
@@ -45,8 +47,16 @@ impl Vantage {
         }
     }
 
+    /// Whether it has marks, transparent sockets, and packets from outside.
+    pub fn is_admin(self) -> bool {
+        self.who == Who::NetAdmin
+    }
+
     /// Whether it can make this flow.
     pub fn plays(self, flow: &Flow) -> bool {
+        if self.is_admin() {
+            return true;
+        }
         let Some(sender) = flow.sender.filter(|_| flow.needs == Needs::Nothing) else {
             return false;
         };

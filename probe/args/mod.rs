@@ -28,6 +28,7 @@ pub use promise::PromiseArgs;
 pub use values::duration;
 
 use crate::{
+    capture::Capture,
     deliver, dropin,
     finding::{Code, Layer, explain_all, explain_one},
     plan::{Mode, Plan},
@@ -158,8 +159,8 @@ pub struct LookArgs {
     )]
     skip: values::Layers,
 
-    /// Proofs without which the run fails with exit code 5: outbound, inbound, loop, passthrough,
-    /// loopback, exclusion, tunnel, dns.
+    /// Proofs without which the run fails with exit code 5: outbound, service, inbound,
+    /// arriving, arriving-exclusion, loop, return, passthrough, loopback, exclusion, tunnel, dns.
     #[arg(
         long,
         env = "PODPROBE_REQUIRE",
@@ -179,6 +180,12 @@ pub struct LookArgs {
         hide_default_value = true
     )]
     severity: values::Severities,
+
+    /// Wait for a connection from outside to this port, otherwise unused: the kubelet's startupProbe of a
+    /// native sidecar. It must arrive where the mesh captures what is inbound; then it is answered, and
+    /// gate stays until it is told to end.
+    #[arg(long, env = "PODPROBE_AWAIT_INBOUND", value_name = "PORT", value_parser = values::one_port)]
+    await_inbound: Option<u16>,
 
     /// How long gate keeps trying.
     #[arg(long, env = "PODPROBE_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = values::duration)]
@@ -351,11 +358,16 @@ impl LookArgs {
                 "--require names proofs of the redirect layer, which is left out".to_owned()
             );
         }
+        if let Some(port) = self.await_inbound {
+            awaitable(command, port, &capture, layers)?;
+        }
         let mesh = self.promise.mesh_name();
         Ok(Plan {
+            await_inbound: self.await_inbound,
             waits: command == "gate",
             candidates: self.promise.candidates(),
             listeners: self.promise.listeners,
+            inject: self.promise.inject,
             app: self.promise.app(),
             annotations: self.promise.annotations,
             service_cidrs: self.promise.service_cidrs.0,
@@ -376,6 +388,25 @@ impl LookArgs {
             ..Plan::new(command, &mesh, capture)
         })
     }
+}
+
+/// Whether a connection to this port could prove anything; one sentence if not.
+fn awaitable(command: &str, port: u16, capture: &Capture, layers: &[Layer]) -> Result<(), String> {
+    let why = if command != "gate" {
+        "is for gate, which waits"
+    } else if !layers.contains(&Layer::Redirect) {
+        "is a proof of the redirect layer, which is left out"
+    } else if capture.promises_nothing() {
+        "needs a mesh that captures"
+    } else if capture.listen_ports().contains(&port)
+        || capture.tunnel_port == Some(port)
+        || !capture.includes_inbound(port)
+    {
+        "must be a port that is captured and otherwise unused"
+    } else {
+        return Ok(());
+    };
+    Err(format!("--await-inbound {port} {why}"))
 }
 
 fn set<T>(field: &mut T, value: Option<T>) {

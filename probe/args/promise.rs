@@ -56,6 +56,17 @@ pub struct PromiseArgs {
     #[arg(long, env = "PODPROBE_LISTENERS", default_value = "auto", hide_possible_values = true)]
     pub listeners: Listeners,
 
+    /// Whether to make packets arrive from outside where this container may: a TUN device is in the pod
+    /// for some milliseconds. Takes uid 0, the capability `NET_ADMIN` and /dev/net/tun.
+    #[arg(
+        long,
+        env = "PODPROBE_INJECT",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub inject: bool,
+
     /// Address families to test; default: those of the pod's global addresses.
     #[arg(long, env = "PODPROBE_FAMILIES", value_name = "FAMILY,…")]
     pub families: Option<Families>,

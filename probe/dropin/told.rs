@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use crate::{
     cause::Cause,
     finding::{Code, Finding, Layer, Severity},
+    layer::redirect,
     pod::Family,
     report::{Report, Verdict},
 };
@@ -19,7 +20,9 @@ pub(super) fn proved(report: &Report) -> String {
 /// Findings of one severity, without the ones that only sum up others.
 pub(super) fn findings(report: &Report, severity: Severity) -> impl Iterator<Item = &Finding> {
     let chosen = report.findings.iter().filter(move |finding| finding.severity == severity);
-    chosen.filter(|finding| finding.code != Code::ProofRequired)
+    chosen.filter(|finding| {
+        finding.code != Code::ProofRequired && !redirect::goes_without_saying(finding)
+    })
 }
 
 /// Whether programming the rules again, or deleting the pod, can repair it: a repair controller

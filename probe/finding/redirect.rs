@@ -210,6 +210,14 @@ pub(super) const CAPTURE_DROPPED: Meaning = row(
     "list the pod's filter, mangle and raw rules for a DROP that the mesh did not write",
     "Where the first hop sends no ICMP, an escaped connection is silent as well.",
 );
+pub(super) const RETURN_LOST: Meaning = row(
+    Fail,
+    Redirect,
+    "answers to what the proxy sends with the client's address are lost",
+    "TPROXY mode and ambient bring them back by a connection mark, which mangle rules of PREROUTING and OUTPUT save and restore, and by the policy routing for that mark; one of these is missing.",
+    RULES_BROKEN,
+    "Shows only with NET_ADMIN, which a socket with somebody else's address needs.",
+);
 pub(super) const ORIGINAL_DESTINATION_WRONG: Meaning = row(
     Fail,
     Redirect,
@@ -273,6 +281,38 @@ pub(super) const NOT_OBSERVABLE: Meaning = row(
     "netfilter's owner match shows the proxy's rules only to the proxy's uid and gid, and the application's only to others.",
     "add a second init container with the other uid, or run one as uid 0 with SETUID and SETGID",
     "Unknown is not a pass: --require makes it a failure.",
+);
+pub(super) const PROBE_REWRITTEN: Meaning = row(
+    Unknown,
+    Redirect,
+    "the mesh rewrote the probe that was waited for",
+    "Istio's injector sends the HTTP and gRPC probes of all containers to its agent at port 15020, or 15021, which the rules do not capture; the agent asks in the kubelet's place, from inside.",
+    "annotate the pod with sidecar.istio.io/rewriteAppHTTPProbers: \"false\"",
+    "The application may need the rewriting: with strict mTLS the kubelet's own requests are refused by the proxy.",
+);
+pub(super) const PROBE_EXEMPT: Meaning = row(
+    Unknown,
+    Redirect,
+    "the mesh lets the kubelet's probes pass on purpose",
+    "Ambient gives what the node itself sends an address of its own, which the rules in the pod do not capture.",
+    "prove it another way: from a container with uid 0, NET_ADMIN and /dev/net/tun",
+    "A connection from there says that the exemption works, and no more.",
+);
+pub(super) const PROBE_NOT_SEEN: Meaning = row(
+    Unknown,
+    Redirect,
+    "the probe that was waited for did not come",
+    "The startupProbe is missing or names another port, its period is longer than --deadline, the mesh rewrote it, or a rule drops it.",
+    "give this container a startupProbe at the port of --await-inbound, and restartPolicy: Always",
+    "Beside a running proxy a probe that the proxy refuses (strict mTLS) is not seen either.",
+);
+pub(super) const PROBE_ARRIVED: Meaning = row(
+    Ok,
+    Redirect,
+    "a connection from outside was captured",
+    "The probe of --await-inbound came, and the rules took it where they should.",
+    "nothing to do",
+    "One port and one family: exclusions are not concerned.",
 );
 pub(super) const LISTENER_PORT_TAKEN: Meaning = row(
     Unknown,

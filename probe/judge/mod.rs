@@ -2,7 +2,7 @@
 
 mod unmet;
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use crate::{
     cause::cause,
@@ -10,7 +10,7 @@ use crate::{
     finding::{Code, Finding, Layer, Severity, declared},
     layer::{
         dns, link, mtu, node, reach,
-        redirect::{self, Judged},
+        redirect::{self, Judged, Proof},
         route, service,
     },
     plan::{Mode, Plan},
@@ -34,7 +34,8 @@ pub fn judge(recording: &Recording) -> Report {
         seen.as_ref().map(|s| look(plan, s)).unwrap_or_default();
     findings.extend(late(course));
     declared::declare(&plan.severity, &mut findings);
-    if seen.is_some() {
+    if let Some(seen) = seen {
+        let plan = &before_awaiting(plan, seen);
         findings.extend(unmet::unmet(plan, &findings, &proved, &(&unproved, &unclear)));
     }
     let cause = cause(&findings);
@@ -92,6 +93,15 @@ pub fn judge(recording: &Recording) -> Report {
     }
 }
 
+/// What is still to be waited for is not required yet.
+fn before_awaiting<'p>(plan: &'p Plan, seen: &Seen) -> Cow<'p, Plan> {
+    let mut plan = Cow::Borrowed(plan);
+    if plan.await_inbound.is_some() && seen.awaited.is_none() {
+        plan.to_mut().require.retain(|proof| *proof != Proof::Arriving);
+    }
+    plan
+}
+
 /// What the pod waited for, where it came late.
 fn late(course: &Course) -> Option<Finding> {
     let (ready_ms, missing) = (course.ready_ms?, course.last_missing.as_ref()?);
@@ -128,6 +138,17 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
         }
         judged.findings.extend(redirect.findings);
         judged = Judged { findings: judged.findings, ..redirect };
+        if let Some(awaited) = &seen.awaited {
+            let finding = redirect::judge_awaited(&plan.capture, &addresses.pod, awaited);
+            if finding.severity == Severity::Ok {
+                *judged.proved.entry(Proof::Arriving).or_default() += 1;
+                judged.unproved.remove(&Proof::Arriving);
+            } else {
+                judged.findings.retain(|finding| finding.code != Code::RedirectHolds);
+                judged.unclear.insert(Proof::Arriving);
+            }
+            judged.findings.push(finding);
+        }
     }
     if let Some(dns_seen) = &seen.dns {
         judged.findings.extend(dns::judge(plan, &seen.pod, dns_seen));

@@ -18,7 +18,10 @@ fn remoteness(finding: &Finding, missing: &[&str]) -> u8 {
         proofs.iter().filter_map(Value::as_str).any(|proof| missing.contains(&proof))
     };
     match (finding.code, proofs) {
-        (Code::ListenerPortTaken, _) => 0,
+        (
+            Code::ProbeRewritten | Code::ProbeExempt | Code::ProbeNotSeen | Code::ListenerPortTaken,
+            _,
+        ) => 0,
         (Code::NotObservable, None) => 2,
         (Code::NotObservable, Some(proofs)) if concerns(proofs) => 3,
         (Code::NotObservable, Some(_)) => 4,

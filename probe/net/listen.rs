@@ -47,6 +47,20 @@ pub fn udp(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Lets what the listener answers get no further than the first hop, for it answers probes of this pod
+/// alone.
+///
+/// # Errors
+/// What setsockopt(2) returns.
+pub fn stay_near(socket: Socket) -> io::Result<Socket> {
+    if socket.local_addr()?.is_ipv6() {
+        socket.set_unicast_hops_v6(1)?;
+    } else {
+        socket.set_ttl_v4(1)?;
+    }
+    Ok(socket)
+}
+
 fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind.nonblocking(), Some(protocol))?;
     if address.is_ipv6() {

@@ -12,10 +12,12 @@ pub mod nudge;
 pub mod owner;
 pub mod path_mtu;
 pub mod ping;
+pub mod segment;
 pub mod sock_diag;
 pub mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
+pub mod tun;
 
 use std::io;
 

@@ -7,8 +7,8 @@
 use std::io;
 
 use netlink_packet_core::{
-    Emitable, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP,
-    NLMSG_OVERRUN, NetlinkBuffer, NetlinkHeader, NlaBuffer, NlasIterator,
+    Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
+    NLMSG_NOOP, NLMSG_OVERRUN, NetlinkBuffer, NetlinkHeader, NlaBuffer, NlasIterator,
 };
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
@@ -126,6 +126,17 @@ impl Netlink {
                 None => {}
             }
         }
+    }
+
+    /// Sends a request that changes something, such as one with `NLM_F_CREATE` among its `flags`,
+    /// and waits until the kernel has done it.
+    ///
+    /// # Errors
+    /// The error the kernel answered; else as [`Netlink::dump`].
+    pub fn change(&mut self, kind: u16, flags: u16, request: &impl Emitable) -> io::Result<()> {
+        self.sequence += 1;
+        let flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+        self.dump_once(&message(kind, flags, self.sequence, request), &mut |_| {}).map(|_| ())
     }
 
     /// Makes one dump to its end. False: the kernel says the table changed meanwhile.

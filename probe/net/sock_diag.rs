@@ -46,6 +46,29 @@ pub fn udp_listeners(netlink: &mut Netlink, ipv6: bool) -> io::Result<Vec<BoundS
     sockets(netlink, ipv6, IPPROTO_UDP, StateFlags::CLOSE)
 }
 
+/// The TCP connections of one address family, each by its own address and its peer's.
+///
+/// # Errors
+/// The kernel's answer, `ENOENT` when it has no `tcp_diag`.
+pub fn connections(netlink: &mut Netlink, ipv6: bool) -> io::Result<Vec<(SocketAddr, SocketAddr)>> {
+    let request = every(ipv6, IPPROTO_TCP, StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT);
+    netlink.dump(SOCK_DIAG_BY_FAMILY, &request, |body, found| found.extend(read_ends(body)))
+}
+
+/// Whether somebody listens at the address.
+///
+/// # Errors
+/// The kernel's answer, other than that there is none.
+pub fn is_listened_at(netlink: &mut Netlink, at: SocketAddr) -> io::Result<bool> {
+    // From port 0 nobody can have a connection: what is found is the listener.
+    let nobody = SocketAddr::new(at.ip(), 0);
+    match netlink.ask(SOCK_DIAG_BY_FAMILY, &exact(nobody, at)) {
+        Ok(body) => Ok(body.get(1) == Some(&STATE_LISTEN)),
+        Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The socket of this namespace whose local address is `theirs` and whose peer is `ours`: the other
 /// end of a connection of this process, whoever accepted it.
 ///
@@ -56,6 +79,17 @@ pub fn other_end(
     ours: SocketAddr,
     theirs: SocketAddr,
 ) -> io::Result<Option<BoundSocket>> {
+    match netlink.ask(SOCK_DIAG_BY_FAMILY, &exact(ours, theirs)) {
+        // An exact lookup that finds nothing falls back to the listener.
+        Ok(body) if body.get(1) == Some(&STATE_LISTEN) => Ok(None),
+        Ok(body) => Ok(read_socket(&body)),
+        Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A question for one socket by its two ends.
+fn exact(ours: SocketAddr, theirs: SocketAddr) -> InetRequest {
     let socket_id = SocketId {
         source_port: theirs.port(),
         destination_port: ours.port(),
@@ -64,19 +98,12 @@ pub fn other_end(
         interface_id: 0,
         cookie: [0xff; 8],
     };
-    let request = InetRequest {
+    InetRequest {
         family: if ours.is_ipv6() { AF_INET6 } else { AF_INET },
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::empty(),
         states: StateFlags::all(),
         socket_id,
-    };
-    match netlink.ask(SOCK_DIAG_BY_FAMILY, &request) {
-        // An exact lookup that finds nothing falls back to the listener.
-        Ok(body) if body.get(1) == Some(&STATE_LISTEN) => Ok(None),
-        Ok(body) => Ok(read_socket(&body)),
-        Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -110,14 +137,25 @@ fn sockets(
     protocol: u8,
     states: StateFlags,
 ) -> io::Result<Vec<BoundSocket>> {
-    let request = InetRequest {
+    let request = every(ipv6, protocol, states);
+    netlink.dump(SOCK_DIAG_BY_FAMILY, &request, |body, found| found.extend(read_socket(body)))
+}
+
+fn every(ipv6: bool, protocol: u8, states: StateFlags) -> InetRequest {
+    InetRequest {
         family: if ipv6 { AF_INET6 } else { AF_INET },
         protocol,
         extensions: ExtensionFlags::empty(),
         states,
         socket_id: if ipv6 { SocketId::new_v6() } else { SocketId::new_v4() },
-    };
-    netlink.dump(SOCK_DIAG_BY_FAMILY, &request, |body, found| found.extend(read_socket(body)))
+    }
+}
+
+/// Both ends; an IPv4 connection of a socket for both families by its IPv4 addresses.
+fn read_ends(body: &[u8]) -> Option<(SocketAddr, SocketAddr)> {
+    let id = InetResponseHeader::parse(body).ok()?.socket_id;
+    let end = |ip: std::net::IpAddr, port| SocketAddr::new(ip.to_canonical(), port);
+    Some((end(id.source_address, id.source_port), end(id.destination_address, id.destination_port)))
 }
 
 fn read_socket(body: &[u8]) -> Option<BoundSocket> {
@@ -161,6 +199,7 @@ mod tests {
         #[test]
         fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
             let _ = read_socket(&bytes);
+            let _ = read_ends(&bytes);
         }
     }
 }

@@ -98,6 +98,12 @@ pub struct Plan {
     pub severity: Declared,
     /// Whether to listen on the capture ports.
     pub listeners: Listeners,
+    /// The port at which somebody outside will connect, whose connection is waited for.
+    #[serde(default)]
+    pub await_inbound: Option<u16>,
+    /// Whether packets may be made to arrive as if from outside, where the privilege is there.
+    #[serde(default)]
+    pub inject: bool,
     /// Whether a broken promise blocks the pod.
     pub mode: Mode,
     /// The exit code for a redirect failure.
@@ -135,6 +141,8 @@ impl Plan {
             require: Vec::new(),
             severity: Declared::new(),
             listeners: Listeners::Auto,
+            inject: true,
+            await_inbound: None,
             mode: Mode::Enforce,
             redirect_exit_code: Layer::Redirect.exit_code(),
             deadline_ms: 30_000,

@@ -36,7 +36,7 @@ pub use neighbour::Resolution;
 pub use route::Route;
 pub use rule::Rule;
 
-use crate::net::netlink::Netlink;
+use crate::net::{netlink::Netlink, tun};
 
 /// The pod at one moment, as seen by this process in its network namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ pub fn snapshot(ports: &[u16]) -> Pod {
             let addresses = Look::of("dump addresses", address::dump(&mut netlink, names));
             let routes = Look::of("dump routes", route::dump(&mut netlink, names));
             let rules = Look::of("dump rules", rule::dump(&mut netlink));
-            Pod { identity, links, addresses, routes, rules, listeners }
+            Pod { identity, links, addresses, routes, rules, listeners }.without_own_devices()
         }
         Err(error) => {
             let operation = "open a netlink route socket";
@@ -85,6 +85,21 @@ pub fn snapshot(ports: &[u16]) -> Pod {
 }
 
 impl Pod {
+    /// Without what podprobe itself put there for moments, this one or another: it is no part of the
+    /// pod.
+    fn without_own_devices(mut self) -> Pod {
+        if let Look::Seen(links) = &mut self.links {
+            links.retain(|link| !tun::is_ours(&link.name));
+        }
+        if let Look::Seen(addresses) = &mut self.addresses {
+            addresses.retain(|address| !tun::is_ours(&address.link));
+        }
+        if let Look::Seen(routes) = &mut self.routes {
+            routes.retain(|route| !route.link.as_deref().is_some_and(tun::is_ours));
+        }
+        self
+    }
+
     /// The addresses other pods can reach this one by, the primary ones first: scope global, not
     /// on a loopback link, not link-local, usable (duplicate address detection is over or is
     /// optimistic). Empty too when addresses could not be looked at.

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::{Report, Verdict, duration, wrapped};
-use crate::finding::{Code, Finding, Severity, declared};
+use crate::{
+    finding::{Code, Finding, Severity, declared},
+    layer::redirect,
+};
 
 /// Columns of the text report.
 const WIDTH: usize = 100;
@@ -63,6 +66,7 @@ fn passed(report: &Report) -> String {
         .findings
         .iter()
         .filter(|finding| finding.severity == Severity::Unknown)
+        .filter(|finding| !redirect::goes_without_saying(finding))
         .map(|finding| finding.subject.as_str())
         .collect();
     if !unseen.is_empty() {

@@ -61,7 +61,7 @@ impl Cast {
         Cast {
             proxy: own.unwrap_or(subject.proxy),
             app: own.unwrap_or(Owner::APP),
-            transparent: false,
+            transparent: vantage.is_admin() && subject.transparent,
             flows,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    flow::{Promise, Proof},
+    flow::{Promise, Proof, Sender},
     outcome::{Observed, Outcome},
 };
 use crate::{capture::Capture, finding::Code, pod::Family};
@@ -20,6 +20,7 @@ pub(super) fn aggregate(flows: &[Observed], capture: &Capture, broken: &mut [Bro
     dropped(flows, broken);
     swapped(capture, broken);
     mismatched(broken);
+    without_dns(broken);
     dead_families(flows, broken);
 }
 
@@ -65,7 +66,9 @@ fn swapped(capture: &Capture, broken: &mut [Broken]) {
 /// The proxy's egress is captured and its local traffic is not: to the rules it is no proxy.
 fn mismatched(broken: &mut [Broken]) {
     for family in families_of(broken) {
-        let has = |code| broken.iter().any(|(o, c)| *c == code && o.flow.family == family);
+        // What arrives from outside is nobody's by its owner.
+        let own = |o: &Observed| o.flow.family == family && o.flow.sender != Sender::Outside;
+        let has = |code| broken.iter().any(|(o, c)| *c == code && own(o));
         if has(Code::ProxyLoop) && has(Code::InboundEscaped) {
             let codes = [Code::ProxyLoop, Code::InboundEscaped, Code::DnsExemptionDiffers];
             recode(broken, family, &codes, Code::IdentityMismatch);
@@ -89,12 +92,24 @@ fn dead_families(flows: &[Observed], broken: &mut [Broken]) {
     }
 }
 
-const ESCAPES: [Code; 5] = [
+/// Where no query is captured, no zone keeps queries apart.
+fn without_dns(broken: &mut [Broken]) {
+    for family in families_of(broken) {
+        let escaped = |(o, c): &Broken| *c == Code::DnsEscaped && o.flow.family == family;
+        if broken.iter().any(escaped) {
+            recode(broken, family, &[Code::DnsZoneMissing], Code::DnsEscaped);
+        }
+    }
+}
+
+const ESCAPES: [Code; 7] = [
     Code::OutboundEscaped,
     Code::InboundEscaped,
     Code::DnsEscaped,
     Code::DnsExemptionDiffers,
     Code::InboundAddressMissing,
+    Code::DnsZoneMissing,
+    Code::ReturnLost,
 ];
 
 /// Nothing of the family arrived at a capture port, and what should have has escaped.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    flow::{Promise, Sender},
+    flow::{Promise, Proof, Sender},
     judge::LISTED,
     outcome::{Observed, Outcome, Seen},
     phrase,
@@ -12,10 +12,22 @@ use super::{
 };
 use crate::finding::{Code, Finding};
 
+/// What to do where nothing can be made to arrive.
+const OUTSIDE_HINT: &str = "look from a container with uid 0, NET_ADMIN and /dev/net/tun, or let the kubelet's probe be the proof: gate --await-inbound";
 /// The subject of "not observable" where TPROXY handed nothing over.
 const TPROXY: &str = "TPROXY";
 /// The subject of "not observable" where a running proxy did not tell.
 const BESIDE_PROXY: &str = "running proxy";
+
+/// The subject of "not observable" for what arrives.
+const OUTSIDE: &str = "traffic from outside";
+
+/// Whether this finding says no more than what nearly every container must leave open: a gate that
+/// passes does not repeat it.
+#[must_use]
+pub fn goes_without_saying(finding: &Finding) -> bool {
+    finding.code == Code::NotObservable && finding.subject == OUTSIDE
+}
 
 /// Whether what this finding could not see may show in another look of the same identity.
 #[must_use]
@@ -27,7 +39,7 @@ pub fn may_show_later(finding: &Finding) -> bool {
 /// What could not be seen: one finding a sender that cannot be played, one for failed probes.
 pub(super) fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for sender in [Sender::App, Sender::Proxy] {
+    for sender in [Sender::App, Sender::Proxy, Sender::Outside] {
         let concerned = seen.flows.iter().any(|o| o.flow.sender == sender);
         if let Play::Cannot { reason } = seen.vantage.play(sender)
             && concerned
@@ -37,6 +49,8 @@ pub(super) fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec
     }
     findings.extend(handing_over(seen, verdicts));
     findings.extend(untold(seen, verdicts));
+    findings.extend(not_injected(seen));
+    findings.extend(deaf(verdicts));
     let failed: Vec<&Observed> = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))
@@ -62,7 +76,8 @@ pub(super) fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec
 /// TPROXY by native nftables shows itself to a transparent listener alone.
 fn handing_over(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
     let blind = |(o, verdict): &&(&Observed, Verdict)| {
-        matches!(o.flow.promise, Promise::Transparent(_))
+        o.flow.sender != Sender::Outside
+            && matches!(o.flow.promise, Promise::Transparent(_))
             && *verdict == Verdict::Blind(Code::NotObservable)
             && !matches!(o.outcome, Outcome::NotSent { .. })
     };
@@ -74,10 +89,55 @@ fn handing_over(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Option<Findin
     (count > 0).then(|| Finding::new(Code::NotObservable, TPROXY, reason).with("flows", count))
 }
 
+/// Packets could be made to arrive, but not these. A running proxy's pod is never disturbed for the
+/// sake of the node's probes, and that needs no words.
+fn not_injected(seen: &Seen) -> Option<Finding> {
+    if matches!(seen.vantage.outside, Play::Cannot { .. }) {
+        return None;
+    }
+    let mut unsent = seen.flows.iter().filter_map(|o| match &o.outcome {
+        Outcome::NotSent { reason } if is_arriving(o) => Some((o, reason)),
+        _ => None,
+    });
+    let (first, reason) = unsent.next()?;
+    let what = phrase::subject(&first.flow);
+    let reason = format!("inbound from outside not observable: {what} was not sent: {reason}");
+    let finding = Finding::new(Code::NotObservable, "injected packets", reason);
+    let finding = Finding { hint: OUTSIDE_HINT.to_owned(), ..finding };
+    Some(finding.of(Some(first.flow.family)).with("flows", 1 + unsent.count()))
+}
+
+/// From outside, and neither the node's own nor a preparation.
+fn is_arriving(observed: &Observed) -> bool {
+    let flow = &observed.flow;
+    flow.sender == Sender::Outside && flow.proof != Proof::Dns && flow.source.is_none()
+}
+
+/// Packets were made to arrive, and none was answered: not even by a refusal.
+fn deaf(verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
+    let unheard = |(o, verdict): &&(&Observed, Verdict)| {
+        o.flow.sender == Sender::Outside
+            && o.flow.proof != Proof::Dns
+            && *verdict == Verdict::Blind(Code::NotObservable)
+            && matches!(o.outcome, Outcome::Silent { .. })
+    };
+    let count = verdicts.iter().filter(unheard).count();
+    let (first, _) = verdicts.iter().find(unheard)?;
+    let (what, became) = (phrase::subject(&first.flow), phrase::happened(&first.outcome));
+    let reason = format!(
+        "{what} {became}, and so did everything else that was injected: \
+         rules that let in the pod's own interface alone would do that"
+    );
+    let finding = Finding::new(Code::NotObservable, "injected packets", reason);
+    let finding = Finding { hint: OUTSIDE_HINT.to_owned(), ..finding };
+    Some(finding.of(Some(first.flow.family)).with("flows", count))
+}
+
 /// What must be captured, and a running proxy alone could tell whether it was.
 fn untold(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
     let untold = |(o, verdict): &&(&Observed, Verdict)| {
-        matches!(o.flow.promise, Promise::Captured(_))
+        o.flow.sender != Sender::Outside
+            && matches!(o.flow.promise, Promise::Captured(_))
             && *verdict == Verdict::Blind(Code::NotObservable)
             && !matches!(o.outcome, Outcome::NotSent { .. })
     };
@@ -97,8 +157,12 @@ fn unplayable(sender: Sender, reason: &str, flows: &[Observed]) -> Finding {
     let (subject, what) = match sender {
         Sender::App => ("application flows", "outbound capture"),
         Sender::Proxy => ("proxy flows", "inbound capture and loop prevention"),
+        Sender::Outside => (OUTSIDE, "inbound from outside"),
     };
-    Finding::new(Code::NotObservable, subject, format!("{what} not observable: {reason}"))
+    let finding =
+        Finding::new(Code::NotObservable, subject, format!("{what} not observable: {reason}"));
+    let hint = if sender == Sender::Outside { OUTSIDE_HINT } else { &finding.hint };
+    Finding { hint: hint.to_owned(), ..finding }
         .with("flows", unseen.filter(|o| matches!(o.outcome, Outcome::NotSent { .. })).count())
         .with("proofs", proofs)
 }

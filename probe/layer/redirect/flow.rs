@@ -14,6 +14,8 @@ pub enum Sender {
     Proxy,
     /// Any other uid and gid.
     App,
+    /// Somebody outside the pod: the packet arrives, and meets the rules of PREROUTING.
+    Outside,
 }
 
 pub use crate::pod::Transport;
@@ -44,8 +46,14 @@ pub enum Proof {
     Service,
     /// Local traffic of the proxy reaches the inbound port.
     Inbound,
+    /// What arrives from outside reaches the inbound port.
+    Arriving,
+    /// What arrives from outside and is excluded from capture is left alone.
+    ArrivingExclusion,
     /// The proxy's own egress is not captured.
     Loop,
+    /// What the proxy sends to its application from the client's address is answered.
+    Return,
     /// Traffic from the passthrough source is not captured.
     Passthrough,
     /// Loopback traffic is not captured.
@@ -60,11 +68,14 @@ pub enum Proof {
 
 impl Proof {
     /// Every proof.
-    pub const ALL: [Proof; 9] = [
+    pub const ALL: [Proof; 12] = [
         Proof::Outbound,
         Proof::Service,
         Proof::Inbound,
+        Proof::Arriving,
+        Proof::ArrivingExclusion,
         Proof::Loop,
+        Proof::Return,
         Proof::Passthrough,
         Proof::Loopback,
         Proof::Exclusion,
@@ -79,7 +90,10 @@ impl Proof {
             Proof::Outbound => "outbound",
             Proof::Service => "service",
             Proof::Inbound => "inbound",
+            Proof::Arriving => "arriving",
+            Proof::ArrivingExclusion => "arriving-exclusion",
             Proof::Loop => "loop",
+            Proof::Return => "return",
             Proof::Passthrough => "passthrough",
             Proof::Loopback => "loopback",
             Proof::Exclusion => "exclusion",

@@ -8,16 +8,13 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    destination::{
-        PASSTHROUGH_V4, PASSTHROUGH_V6, declared_cidrs, documentation, inside, loopback,
-        passthrough,
-    },
+    destination::{PASSTHROUGH_V4, declared_cidrs, documentation, inside, loopback, passthrough},
     flow::{
         Flow, Promise, Proof,
-        Sender::{self, App, Proxy},
+        Sender::{self, App, Outside, Proxy},
         Transport::{self, Tcp, Udp},
     },
-    promise::{Packet, is_local, promise},
+    promise::{Packet, is_anothers, is_local, promise},
 };
 use crate::{
     capture::{Capture, Cidrs, Interception, Ports, Reach},
@@ -72,6 +69,7 @@ pub fn flows(capture: &Capture, addresses: &Addresses) -> Vec<Flow> {
             plan.proxy_egress(family);
             plan.conntrack_zones(family);
         }
+        plan.arriving(family);
     }
     plan.flows
 }
@@ -81,9 +79,12 @@ struct Planner<'a> {
     addresses: &'a Addresses,
     special: BTreeSet<u16>,
     flows: Vec<Flow>,
-    used: BTreeSet<(Sender, Transport, SocketAddr)>,
+    used: BTreeSet<Way>,
     port: u16,
 }
+
+/// Who sends how to what; a source of its own where packets come from outside.
+type Way = (Sender, Transport, SocketAddr, Option<IpAddr>);
 
 impl Planner<'_> {
     /// Application egress: includes, excludes, the ports rules like to name, the API server, DNS.
@@ -170,6 +171,14 @@ impl Planner<'_> {
         for port in COMMON_PORTS.into_iter().chain(capture_ports).chain([free]) {
             self.probe(Proxy, Tcp, None, (lo, port));
         }
+        if self.capture.keeps_source
+            && self.capture.marked_route.is_some()
+            && let Some(&primary) = own.first()
+            && let Some(client) = documentation(family, self.addresses.seed).next()
+        {
+            let port = self.free_port();
+            self.probe(Proxy, Tcp, Some(client), (primary, port));
+        }
         if self.capture.passthrough {
             for ip in [lo].into_iter().chain(own) {
                 let port = self.free_port();
@@ -195,9 +204,15 @@ impl Planner<'_> {
         if c.interception == Interception::Redirect {
             return Vec::new();
         }
-        let mut ports = self.some_of(&c.exclude_inbound_ports, MOST_ATTENDED);
+        let mut ports = self.inbound_lists();
         ports.extend(COMMON_PORTS);
-        if let Ports::Only(list) = &c.include_inbound_ports {
+        ports
+    }
+
+    /// Ports that were declared as captured inbound, or as not.
+    fn inbound_lists(&self) -> Vec<u16> {
+        let mut ports = self.some_of(&self.capture.exclude_inbound_ports, MOST_ATTENDED);
+        if let Ports::Only(list) = &self.capture.include_inbound_ports {
             ports.extend(self.some_of(list, MOST_ATTENDED));
         }
         ports
@@ -210,6 +225,38 @@ impl Planner<'_> {
             self.egress(Proxy, Tcp, family, port);
         }
         self.egress(Proxy, Udp, family, 53);
+    }
+
+    /// What arrives from outside: at ports that rules name and at others, at each of the pod's own
+    /// addresses, and from where the node's own probes come.
+    fn arriving(&mut self, family: Family) {
+        let own = self.own(family);
+        let Some(&primary) = own.first() else { return };
+        let c = self.capture;
+        let unknown = c.inbound_by_list && c.include_inbound_ports == Ports::All;
+        if !unknown {
+            for &ip in &own {
+                let port = self.free_port();
+                self.probe(Outside, Tcp, None, (ip, port));
+            }
+            let mut ports = self.inbound_lists();
+            ports.extend(COMMON_PORTS);
+            ports.extend(c.tunnel_port);
+            if !c.promises_nothing() {
+                ports.extend([c.outbound_port, c.inbound_port]);
+            }
+            for port in ports {
+                self.probe(Outside, Tcp, None, (primary, port));
+            }
+            for source in c.probe_sources.iter().filter(|ip| family.holds(**ip)) {
+                let port = self.free_port();
+                for port in COMMON_PORTS.into_iter().chain([port]) {
+                    self.probe(Outside, Tcp, Some(*source), (primary, port));
+                }
+            }
+        }
+        let port = self.free_port();
+        self.probe(Outside, Udp, None, (primary, port));
     }
 
     /// With DNS capture, the same five-tuple used by application and proxy, in both orders.
@@ -232,6 +279,26 @@ impl Planner<'_> {
             flow.again = Some(first_index);
             self.flows.push(flow);
         }
+        self.answer_of_dns(family);
+    }
+
+    /// An answer to the proxy's query, which the application's next query from the same port must not
+    /// be taken to belong to.
+    fn answer_of_dns(&mut self, family: Family) {
+        let Some(&own) = self.own(family).first() else { return };
+        let first = self.flows.len();
+        self.egress(App, Udp, family, 53);
+        let Some(query) = self.flows.get(first).cloned() else { return };
+        let answer = Flow {
+            sender: Outside,
+            source: Some(query.destination.ip()),
+            destination: SocketAddr::new(own, self.free_port()),
+            promise: Promise::Untouched,
+            proof: Proof::Dns,
+            ..query.clone()
+        };
+        self.flows[first] = answer;
+        self.flows.push(Flow { source: Some(own), again: Some(first), ..query });
     }
 
     /// All of a list, or of a very long one some, others from look to look.
@@ -252,7 +319,7 @@ impl Planner<'_> {
     fn egress(&mut self, sender: Sender, transport: Transport, family: Family, port: u16) {
         let taken = |ip: &IpAddr| {
             let to = SocketAddr::new(*ip, port);
-            [App, Proxy].iter().any(|sender| self.used.contains(&(*sender, transport, to)))
+            [App, Proxy].iter().any(|sender| self.used.contains(&(*sender, transport, to, None)))
         };
         let mut addresses = documentation(family, self.addresses.seed / PORT_SPREAD);
         let Some(ip) = addresses.find(|ip| !taken(ip)) else { return };
@@ -276,8 +343,7 @@ impl Planner<'_> {
             sender,
             by_uid: !self.addresses.proxy_by_group,
             transport,
-            from_passthrough: source
-                .is_some_and(|ip| [PASSTHROUGH_V4, PASSTHROUGH_V6].contains(&ip)),
+            source,
             to,
             local: is_local(to.ip(), &self.addresses.pod),
         };
@@ -295,7 +361,8 @@ impl Planner<'_> {
         let destination = SocketAddr::new(ip, port);
         let promised = self.promised(sender, transport, source, destination);
         let Some(promise) = promised else { return };
-        if !self.used.insert((sender, transport, destination)) {
+        let from = source.filter(|_| sender == Outside);
+        if !self.used.insert((sender, transport, destination, from)) {
             return;
         }
         let family = Family::of(ip);
@@ -317,6 +384,9 @@ impl Planner<'_> {
         let local = is_local(ip, &self.addresses.pod);
         let captured = promise != Promise::Untouched;
         match sender {
+            Outside if captured => Proof::Arriving,
+            Outside => Proof::ArrivingExclusion,
+            Proxy if source.is_some_and(is_anothers) => Proof::Return,
             _ if source == Some(passthrough(Family::of(ip))) => Proof::Passthrough,
             App if promise == Promise::Captured(self.capture.dns_port) => Proof::Dns,
             App if captured => Proof::Outbound,

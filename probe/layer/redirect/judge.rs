@@ -48,8 +48,22 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     let proxy_by_group = seen.vantage.proxy_by_group(capture);
     let vanishes = vanishes(capture, &seen.flows);
     let live = seen.live.as_deref();
-    let context =
-        Context { capture, pod, proxy_answers, proxy_by_group, live, transparent, vanishes };
+    let deaf = deaf(&seen.flows);
+    let traced = |o: &Observed| {
+        o.flow.sender == Sender::Outside && matches!(o.outcome, Outcome::Taken { .. })
+    };
+    let untraceable = live.is_some() && !seen.flows.iter().any(traced);
+    let context = Context {
+        capture,
+        pod,
+        proxy_answers,
+        proxy_by_group,
+        live,
+        transparent,
+        vanishes,
+        untraceable,
+        deaf,
+    };
     let verdicts: Vec<(&Observed, Verdict)> =
         seen.flows.iter().map(|o| (o, context.verdict(o))).collect();
     let mut broken: Vec<Broken> = Vec::new();
@@ -99,14 +113,27 @@ fn vanishes(capture: &Capture, flows: &[Observed]) -> Option<bool> {
     declared.or_else(|| flows.iter().any(vanished).then_some(true))
 }
 
+/// Families in which every packet from outside was met with silence.
+fn deaf(flows: &[Observed]) -> BTreeSet<Family> {
+    let sent = || {
+        flows.iter().filter(|o| {
+            o.flow.sender == Sender::Outside && !matches!(o.outcome, Outcome::NotSent { .. })
+        })
+    };
+    let silent = |o: &&Observed| matches!(o.outcome, Outcome::Silent { .. });
+    let heard: BTreeSet<Family> = sent().filter(|o| !silent(o)).map(|o| o.flow.family).collect();
+    sent().map(|o| o.flow.family).filter(|family| !heard.contains(family)).collect()
+}
+
 /// What is not proved in some family, and what some kind of probe could tell nothing of. One
 /// family, sender or transport does not speak for another.
 fn lacking(verdicts: &[(&Observed, Verdict)]) -> (BTreeSet<Proof>, BTreeSet<Proof>) {
     let kind = |f: &Flow| (f.proof, f.family, f.sender, f.transport);
-    // DNS has rules for each transport, and port 53 of the proxy on loopback is but a hint at them.
+    // DNS has rules for each transport; port 53 of the proxy on loopback is but a hint at them, and an
+    // answer from outside but a preparation.
     let dns = |f: &Flow| (f.proof == Proof::Dns).then_some((f.sender, f.transport));
     let in_family = |f: &Flow| (f.proof, f.family, dns(f));
-    let a_hint = |f: &&Flow| f.proof == Proof::Dns && f.sender == Sender::Proxy;
+    let a_hint = |f: &&Flow| f.proof == Proof::Dns && f.sender != Sender::App;
     let holds = |v: &Verdict| matches!(v, Verdict::Holds | Verdict::Differs(_));
     let held = || verdicts.iter().filter(|(_, v)| holds(v)).map(|(o, _)| &o.flow);
     let proved: BTreeSet<_> = held().map(in_family).collect();
@@ -123,15 +150,28 @@ fn lacking(verdicts: &[(&Observed, Verdict)]) -> (BTreeSet<Proof>, BTreeSet<Proo
     (unproved.collect(), unclear.collect())
 }
 
+/// Codes that are told apart for what arrives from outside: those of single flows.
+const SPLIT: [Code; 7] = [
+    Code::InboundEscaped,
+    Code::InboundWrongPort,
+    Code::ExclusionCaptured,
+    Code::ExclusionMissing,
+    Code::CaptureDropped,
+    Code::CaptureRefused,
+    Code::TrafficDiverted,
+];
+
 /// One finding a code and family, its reason told by its first flow; where nothing at all is
 /// redirected, one for all families.
 fn broken_promises(capture: &Capture, broken: &[Broken]) -> Vec<Finding> {
-    let mut groups: BTreeMap<(Code, Option<Family>), Vec<&Observed>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Code, Option<Family>, bool), Vec<&Observed>> = BTreeMap::new();
     for (observed, code) in broken {
         let family = (*code != Code::RedirectMissing).then_some(observed.flow.family);
-        groups.entry((*code, family)).or_default().push(observed);
+        // Other rules act on what arrives.
+        let outside = SPLIT.contains(code) && observed.flow.sender == Sender::Outside;
+        groups.entry((*code, family, outside)).or_default().push(observed);
     }
-    groups.into_iter().map(|((code, _), flows)| broken_promise(capture, code, &flows)).collect()
+    groups.into_iter().map(|((code, ..), flows)| broken_promise(capture, code, &flows)).collect()
 }
 
 fn broken_promise(capture: &Capture, code: Code, flows: &[&Observed]) -> Finding {

@@ -55,7 +55,8 @@ fn arrived(port: u16, original: &str) -> Outcome {
 }
 
 fn seen(flows: Vec<Observed>) -> Seen {
-    let vantage = Vantage { uid: 0, gid: 0, proxy: Play::Own, app: Play::Own };
+    let own = || Play::Own;
+    let vantage = Vantage { uid: 0, gid: 0, proxy: own(), app: own(), outside: own() };
     Seen { vantage, passthrough_v6: None, live: None, dummies: Vec::new(), flows }
 }
 

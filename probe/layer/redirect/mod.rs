@@ -4,6 +4,7 @@
 //! `judge` compares what happened with what was promised.
 
 mod aggregate;
+mod awaited;
 mod blind;
 mod destination;
 mod flow;
@@ -17,6 +18,7 @@ mod live;
 mod marked;
 mod observe;
 mod outcome;
+mod outside;
 mod phrase;
 mod promise;
 mod send;
@@ -26,7 +28,8 @@ mod verdict;
 #[cfg(test)]
 mod verdict_tests;
 
-pub use blind::may_show_later;
+pub use awaited::{Awaited, Visit, judge_awaited, leave_alone, wait_for};
+pub use blind::{goes_without_saying, may_show_later};
 pub use flow::{Flow, Promise, Proof, Sender, Transport};
 pub use flows::{Addresses, flows};
 pub use judge::{Judged, judge};

@@ -12,10 +12,11 @@ use socket2::Socket;
 
 use super::{
     destination::{PASSTHROUGH_V6, loopback},
-    flow::{Flow, Promise, Proof, Transport},
+    flow::{Flow, Promise, Proof, Sender, Transport},
     flows::{Addresses, flows},
     live::{Witness, running_proxy, with_owner},
     outcome::{Dummy, Observed, Outcome, Seen},
+    outside::{NEEDS, Outside},
     send::{Sent, send},
     serve::{Arrivals, Listening, serve},
     vantage::{Play, Vantage, vantage},
@@ -39,12 +40,20 @@ const REPEATS: usize = 3;
 /// where a stranger does.
 pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
     let capture = &plan.capture;
-    let vantage = vantage(capture, plan.app, &pod.identity);
+    let mut vantage = vantage(capture, plan.app, &pod.identity);
     let nonce = random();
     let proxy_by_group = vantage.proxy_by_group(capture);
     let flows = flows(capture, &Addresses { seed: nonce, proxy_by_group, ..addresses.clone() });
     let live = running_proxy(plan, pod);
+    let outside = outside(plan, &flows, pod, nonce);
+    vantage.outside = match &outside {
+        Ok(_) => Play::Own,
+        Err(reason) => Play::Cannot { reason: reason.clone() },
+    };
+    let outside = outside.ok();
     let mut arrivals = Arrivals::new(nonce, flows.len(), plan.timeout());
+    let privileged = pod.identity.has(Cap::NetAdmin) || pod.identity.has(Cap::NetRaw);
+    arrivals.mark = capture.marked_route.map(|route| route.mark);
     let (dummies, mut listeners) = if live.is_some() {
         arrivals.live = true;
         arrivals.witness = Witness::open(capture.listen_ports()).ok();
@@ -60,16 +69,30 @@ pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
     let attended = attend(&flows, addresses, &vantage, left_alone.as_deref(), &mut listeners);
     let obstacles: Vec<Option<String>> = flows
         .iter()
-        .map(|flow| obstacle(flow, &vantage, passthrough_v6, &dummies, live.is_some()))
+        .zip(&attended)
+        .map(|(flow, attended)| {
+            obstacle(flow, &vantage, passthrough_v6, &dummies, (live.is_some(), privileged))
+                .or_else(|| outside.as_ref()?.obstacle(flow, *attended))
+        })
         .collect();
     let serving = future::join_all(listeners.iter().map(|listener| serve(listener, &arrivals)));
+    let receiving = async {
+        if let Some(outside) = &outside {
+            outside.receive().await;
+        }
+    };
     let outcomes = tokio::select! {
         // Listeners first: after a pause for want of CPU, what has arrived must be read before a
         // sender looks at the clock.
         biased;
         _ = serving, if !listeners.is_empty() => unreachable!("listeners are served for ever"),
-        outcomes = run(&flows, &obstacles, &attended, &vantage, &arrivals) => outcomes,
+        () = receiving, if outside.is_some() => unreachable!("the device is read for ever"),
+        outcomes = run(&flows, &obstacles, &attended, (&vantage, outside.as_ref()), &arrivals)
+            => outcomes,
     };
+    if let Some(outside) = outside {
+        outside.close();
+    }
     let flows = flows.into_iter().zip(outcomes).zip(attended);
     let flows = flows.map(|((flow, outcome), attended)| {
         let outcome = with_owner(outcome, live.as_deref().unwrap_or_default());
@@ -79,18 +102,35 @@ pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
     Seen { vantage, passthrough_v6, live, dummies, flows }
 }
 
+/// The device by which packets arrive from outside, where that is asked for and possible.
+fn outside(plan: &Plan, flows: &[Flow], pod: &Pod, seed: u64) -> Result<Outside, String> {
+    let running = format!("running as {}:{}", pod.identity.uid, pod.identity.gid);
+    if !plan.inject {
+        return Err(format!("not asked for (--inject false); it {NEEDS}"));
+    }
+    if !pod.identity.net_admin() {
+        return Err(format!("{running}, {NEEDS}"));
+    }
+    Outside::open(flows, plan.capture.listen_ports(), pod, seed)
+        .map_err(|why| format!("{why}, {running}; it {NEEDS}"))
+}
+
 /// First all flows that stand alone, then those that repeat an earlier one.
 async fn run(
     flows: &[Flow],
     obstacles: &[Option<String>],
     attended: &[bool],
-    vantage: &Vantage,
+    (vantage, outside): (&Vantage, Option<&Outside>),
     arrivals: &Arrivals,
 ) -> Vec<Outcome> {
     let one = |index: usize, source_port: Option<u16>| async move {
         let flow = &flows[index];
         if let Some(reason) = obstacles[index].clone() {
             return (index, Sent::without_port(Outcome::NotSent { reason }));
+        }
+        if let (Sender::Outside, Some(outside)) = (flow.sender, outside) {
+            let outcome = outside.send(index, flow, attended[index], arrivals).await;
+            return (index, Sent { outcome, source_port: Some(flow.destination.port()) });
         }
         let play = vantage.play(flow.sender);
         (index, send(index, flow, play, source_port, attended[index], arrivals).await)
@@ -153,8 +193,16 @@ fn obstacle(
     vantage: &Vantage,
     passthrough_v6: Option<bool>,
     dummies: &[Dummy],
-    live: bool,
+    (live, can_be_transparent): (bool, bool),
 ) -> Option<String> {
+    let transparent = flow.proof == Proof::Return;
+    if transparent && !can_be_transparent {
+        return Some("an address that is not the pod's takes NET_ADMIN or NET_RAW".to_owned());
+    }
+    // Its way back would be the kubelet's as well, while its probes are at work.
+    if live && flow.sender == Sender::Outside && flow.source.is_some() {
+        return Some("a running proxy's pod is being probed from this address".to_owned());
+    }
     if live && flow.again.is_some() {
         return Some("the DNS port is not ours to answer on".to_owned());
     }
@@ -248,7 +296,9 @@ fn attend(
 ) -> Vec<bool> {
     let mut attended_already = BTreeSet::new();
     let mut attend = |flow: &Flow| {
+        // A DNS answer that nobody awaits leaves its port to the next query.
         let wanted = flow.again.is_none()
+            && !(flow.sender == Sender::Outside && flow.proof == Proof::Dns)
             && flow.is_local(&addresses.pod)
             && !left_alone.is_some_and(|ports| ports.contains(&flow.destination.port()))
             && !(left_alone.is_some() && matches!(flow.promise, Promise::Transparent(_)))
@@ -262,6 +312,7 @@ fn attend(
             Transport::Udp if wanted => played(&vantage.app, || listen::udp(flow.destination)),
             _ => return false,
         };
+        let opened = opened.and_then(listen::stay_near);
         let opened = opened.and_then(|socket| Listening::new(socket, flow.transport, true));
         let attended = opened.is_ok();
         if attended {

@@ -10,11 +10,15 @@ use crate::{capture::Capture, finding::Code, pod::Family};
 
 /// What was done: "application TCP to 192.0.2.1:20001".
 pub(super) fn subject(flow: &Flow) -> String {
+    let source = flow.source.map(|ip| format!(" from {ip}")).unwrap_or_default();
     let who = match flow.sender {
         Sender::Proxy => "proxy",
         Sender::App => "application",
+        Sender::Outside if flow.source.is_none() => {
+            return format!("{} from outside to {}", flow.transport, flow.destination);
+        }
+        Sender::Outside => "outside",
     };
-    let source = flow.source.map(|ip| format!(" from {ip}")).unwrap_or_default();
     format!("{who} {} to {}{source}", flow.transport, flow.destination)
 }
 

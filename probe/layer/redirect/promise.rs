@@ -2,8 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::flow::{Promise, Sender, Transport};
-use crate::capture::{Capture, Interception, Ports};
+use super::{
+    destination::{PASSTHROUGH_V4, PASSTHROUGH_V6},
+    flow::{Promise, Sender, Transport},
+};
+use crate::capture::{Capture, Interception};
 
 /// A probe before it is known what was promised about it.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +17,8 @@ pub(super) struct Packet {
     pub(super) by_uid: bool,
     /// The transport protocol.
     pub(super) transport: Transport,
-    /// It comes from the passthrough address.
-    pub(super) from_passthrough: bool,
+    /// Where it comes from, where that matters to the rules.
+    pub(super) source: Option<IpAddr>,
     /// Where it is sent.
     pub(super) to: SocketAddr,
     /// The destination is in this pod.
@@ -26,6 +29,12 @@ pub(super) struct Packet {
 pub(super) fn promise(c: &Capture, packet: &Packet) -> Option<Promise> {
     match packet.sender {
         Sender::App => Some(application(c, packet)),
+        Sender::Outside => Some(from_outside(c, packet)),
+        // With the client's address, in TPROXY mode and in ambient, to its application.
+        Sender::Proxy if packet.source.is_some_and(is_anothers) => {
+            let idle = packet.by_uid && c.interception == Interception::Tproxy;
+            (!idle).then_some(Promise::Untouched)
+        }
         Sender::Proxy if packet.local => proxy_to_pod(c, packet),
         Sender::Proxy => Some(Promise::Untouched),
     }
@@ -41,7 +50,7 @@ pub fn takes_from_application(
     local: bool,
 ) -> bool {
     let sender = Sender::App;
-    let packet = Packet { sender, by_uid: false, transport, from_passthrough: false, to, local };
+    let packet = Packet { sender, by_uid: false, transport, source: None, to, local };
     !matches!(application(capture, &packet), Promise::Untouched)
 }
 
@@ -87,7 +96,9 @@ fn dns(c: &Capture, packet: &Packet) -> Option<Promise> {
 /// What the proxy sends to its own pod is taken as inbound, with the mesh's exemptions.
 fn proxy_to_pod(c: &Capture, packet: &Packet) -> Option<Promise> {
     let tcp = packet.transport == Transport::Tcp;
-    let taken = tcp && c.proxy_to_pod.contains(packet.to.ip(), true) && !packet.from_passthrough;
+    let taken = tcp
+        && c.proxy_to_pod.contains(packet.to.ip(), true)
+        && !packet.source.is_some_and(is_passthrough);
     if !taken {
         return Some(Promise::Untouched);
     }
@@ -99,24 +110,42 @@ fn proxy_to_pod(c: &Capture, packet: &Packet) -> Option<Promise> {
         Interception::Redirect if exempt => Some(Promise::Untouched),
         Interception::Redirect => Some(Promise::Captured(c.inbound_port)),
         // The nat rules know a user that nobody runs as: the proxy is root with its group.
-        Interception::Tproxy if packet.by_uid && !exempt && includes_inbound(c, port) => {
+        Interception::Tproxy if packet.by_uid && !exempt && c.includes_inbound(port) => {
             Some(Promise::Elsewhere)
         }
         Interception::Tproxy if packet.by_uid && !exempt => None,
         // What nat lets go meets mangle on its way in, and there the rules for inbound ports.
-        Interception::Tproxy if includes_inbound(c, port) => {
+        Interception::Tproxy if c.includes_inbound(port) => {
             Some(Promise::Transparent(c.inbound_port))
         }
         Interception::Tproxy => Some(Promise::Untouched),
     }
 }
 
-/// Whether traffic from outside to this port is captured.
-pub(super) fn includes_inbound(c: &Capture, port: u16) -> bool {
-    match &c.include_inbound_ports {
-        Ports::All => !c.exclude_inbound_ports.contains(&port),
-        Ports::Only(list) => list.contains(&port),
+/// istio `tools/istio-iptables/pkg/capture/run.go`, `ISTIO_INBOUND`: TCP, except for the mesh's own
+/// tunnel and excluded ports; who sends is of no account, but for the node's own probes.
+fn from_outside(c: &Capture, packet: &Packet) -> Promise {
+    let port = packet.to.port();
+    let exempt = c.promises_nothing()
+        || packet.transport == Transport::Udp
+        || packet.source.is_some_and(|ip| c.probe_sources.contains(&ip))
+        // TPROXY mode lets the tunnel's port go in nat alone, which no packet from outside meets there.
+        || (Some(port) == c.tunnel_port && c.interception == Interception::Redirect)
+        || !c.includes_inbound(port);
+    match c.interception {
+        _ if exempt => Promise::Untouched,
+        Interception::Redirect => Promise::Captured(c.inbound_port),
+        Interception::Tproxy => Promise::Transparent(c.inbound_port),
     }
+}
+
+fn is_passthrough(ip: IpAddr) -> bool {
+    [PASSTHROUGH_V4, PASSTHROUGH_V6].contains(&ip)
+}
+
+/// Whether the proxy that sends from there keeps the address of somebody else.
+pub(super) fn is_anothers(source: IpAddr) -> bool {
+    !source.is_loopback() && !is_passthrough(source)
 }
 
 /// Whether an address is in this pod, whose own addresses these are.

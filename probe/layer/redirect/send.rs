@@ -10,10 +10,10 @@ use tokio::{
 };
 
 use super::{
-    flow::{Flow, Transport},
+    flow::{Flow, Proof, Transport},
     live::{DNS_QUERY, Witness},
     outcome::Outcome,
-    serve::{Arrivals, TOKEN},
+    serve::{Arrival, Arrivals, TOKEN},
     vantage::Play,
 };
 use crate::net::{
@@ -23,7 +23,7 @@ use crate::net::{
 };
 
 /// How long our own listener may take to read a token: generous, for a throttled container.
-const ARRIVAL_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const ARRIVAL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An answer is sent before the sender learns of the arrival: on loopback it is there at once.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(10);
@@ -51,7 +51,7 @@ pub(super) async fn send(
     arrivals: &Arrivals,
 ) -> Sent {
     let own_port = arrivals.live && flow.transport == Transport::Tcp;
-    let socket = match open(flow, play, source_port, own_port) {
+    let socket = match open(flow, play, (source_port, own_port), arrivals.mark) {
         Ok(socket) => socket,
         Err(error) => return Sent::without_port(failure("open a socket", &error, None)),
     };
@@ -64,14 +64,26 @@ pub(super) async fn send(
     }
 }
 
-fn open(flow: &Flow, play: &Play, source_port: Option<u16>, own_port: bool) -> io::Result<Socket> {
+fn open(
+    flow: &Flow,
+    play: &Play,
+    (source_port, own_port): (Option<u16>, bool),
+    mark: Option<u32>,
+) -> io::Result<Socket> {
     let create = || dial::socket(flow.destination, flow.transport);
     let socket = match play {
         Play::As { uid, gid } => as_owner(*uid, *gid, create)?,
         Play::Marked { .. } | Play::Own | Play::Cannot { .. } => create()?,
     };
-    if let Play::Marked { mark } = play {
-        socket.set_mark(*mark)?;
+    let keeps_source = flow.proof == Proof::Return;
+    if keeps_source {
+        // One flag for both families, as for listeners.
+        socket.set_ip_transparent_v4(true)?;
+    }
+    match (play, mark) {
+        (Play::Marked { mark }, _) => socket.set_mark(*mark)?,
+        (_, Some(mark)) if keeps_source => socket.set_mark(mark)?,
+        _ => {}
     }
     // Redirected to one port, connections from one source port would collide, and conntrack would
     // give one of them another: a port of its own keeps each recognisable.
@@ -128,15 +140,13 @@ fn taken(
     }
 }
 
-async fn arrival(index: usize, arrivals: &Arrivals, patience: Duration) -> Option<Outcome> {
-    let arrival = timeout(patience, arrivals.wait(index)).await.ok()?;
-    Some(Outcome::Arrived {
-        at: arrival.at,
-        listener: arrival.listener,
-        original: arrival.original,
-        at_destination: arrival.at_destination,
-        answered: None,
-    })
+/// Waits until one of our listeners has the flow's token.
+pub(super) async fn arrival(
+    index: usize,
+    arrivals: &Arrivals,
+    patience: Duration,
+) -> Option<Outcome> {
+    timeout(patience, arrivals.wait(index)).await.ok().map(Arrival::outcome)
 }
 
 async fn udp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> io::Result<Sent> {

@@ -10,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{flow::Transport, live::Witness};
+use super::{flow::Transport, live::Witness, outcome::Outcome};
 use crate::net::listen::original_destination;
 
 /// A token: the run's number and the flow's index.
@@ -67,6 +67,14 @@ pub(super) struct Arrival {
     pub(super) at_destination: bool,
 }
 
+impl Arrival {
+    /// As an outcome.
+    pub(super) fn outcome(self) -> Outcome {
+        let Arrival { at, listener, original, at_destination } = self;
+        Outcome::Arrived { at, listener, original, at_destination, answered: None }
+    }
+}
+
 /// Where the listeners leave word for the senders.
 pub(super) struct Arrivals {
     nonce: u64,
@@ -78,6 +86,8 @@ pub(super) struct Arrivals {
     pub(super) witness: Option<Witness>,
     /// A proxy runs: what we do not listen for may be its.
     pub(super) live: bool,
+    /// The mark of what the proxy sends with the client's address, unless it has one anyhow.
+    pub(super) mark: Option<u32>,
     /// How long a packet may stay unanswered. Capture is known within microseconds; where the
     /// first hop sends ICMP, so is escape.
     pub(super) patience: Duration,
@@ -86,7 +96,7 @@ pub(super) struct Arrivals {
 impl Arrivals {
     pub(super) fn new(nonce: u64, flows: usize, patience: Duration) -> Arrivals {
         let slots = (0..flows).map(|_| (RefCell::new(None), Notify::new())).collect();
-        Arrivals { nonce, slots, answers: false, witness: None, live: false, patience }
+        Arrivals { nonce, slots, answers: false, witness: None, live: false, mark: None, patience }
     }
 
     /// The token of a flow.

@@ -48,6 +48,14 @@ pub struct Vantage {
     pub proxy: Play,
     /// The application.
     pub app: Play,
+    /// Somebody outside the pod.
+    #[serde(default = "nobody_outside")]
+    pub outside: Play,
+}
+
+/// What a recording says that was made before packets could arrive from outside.
+fn nobody_outside() -> Play {
+    Play::Cannot { reason: "not tried".to_owned() }
 }
 
 impl Vantage {
@@ -68,6 +76,7 @@ impl Vantage {
         match sender {
             Sender::Proxy => &self.proxy,
             Sender::App => &self.app,
+            Sender::Outside => &self.outside,
         }
     }
 }
@@ -83,7 +92,7 @@ pub fn vantage(capture: &Capture, app: Option<(u32, u32)>, own: &Identity) -> Va
         Exempt::Mark { mark, .. } => (marked_proxy(*mark, own), any_app(app, own)),
         Exempt::Nobody => (cannot(own, "there is no proxy"), any_app(app, own)),
     };
-    Vantage { uid: own.uid, gid: own.gid, proxy, app }
+    Vantage { uid: own.uid, gid: own.gid, proxy, app, outside: nobody_outside() }
 }
 
 /// `OpenShift` gives each namespace a range of user ids from here on.

@@ -45,7 +45,8 @@ fn arrived(at: &str, listener: u16, original: Option<&str>, at_destination: bool
 }
 
 fn seen(flow: Flow, outcome: Outcome) -> Seen {
-    let vantage = Vantage { uid: 0, gid: 0, proxy: Play::Own, app: Play::Own };
+    let own = || Play::Own;
+    let vantage = Vantage { uid: 0, gid: 0, proxy: own(), app: own(), outside: own() };
     let flows = vec![Observed { flow, outcome, attended: true }];
     Seen { vantage, passthrough_v6: None, live: None, dummies: Vec::new(), flows }
 }

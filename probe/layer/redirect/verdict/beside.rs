@@ -79,7 +79,13 @@ impl Context<'_> {
     }
 
     /// Whether the proxy took it: its socket, or, before it accepts, its listener.
-    fn by_proxy(&self, at: SocketAddr, uid: Option<u32>, flow: &Flow, live: &[Listener]) -> bool {
+    pub(super) fn by_proxy(
+        &self,
+        at: SocketAddr,
+        uid: Option<u32>,
+        flow: &Flow,
+        live: &[Listener],
+    ) -> bool {
         let listens =
             |held: &Listener| held.address.port() == at.port() && is_proxy(self.capture, held.uid);
         match uid {

@@ -1,17 +1,25 @@
 //! One flow's verdict: what happened against what was promised.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
 
 mod beside;
 mod code;
+mod outside;
 mod tproxy;
 
 use super::{
-    flow::{Flow, Promise, Proof, Transport},
+    flow::{Flow, Promise, Proof, Sender, Transport},
     observe::NO_PASSTHROUGH,
     outcome::{Observed, Offender, Outcome},
 };
-use crate::{capture::Capture, finding::Code, pod::Listener};
+use crate::{
+    capture::Capture,
+    finding::Code,
+    pod::{Family, Listener},
+};
 use code::{escaped, taken, wrong_port};
 
 /// What one flow says.
@@ -30,6 +38,7 @@ pub(super) enum Verdict {
 use Verdict::{Blind, Broken, Differs, Holds};
 
 /// What judging a flow takes besides what happened to it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the look")]
 pub(super) struct Context<'a> {
     /// The promise.
     pub(super) capture: &'a Capture,
@@ -46,11 +55,18 @@ pub(super) struct Context<'a> {
     /// What TPROXY cannot hand over vanishes: iptables drops it, native nftables lets it go on
     /// (kernel `net/netfilter/xt_TPROXY.c`, `nft_tproxy.c`). None if nobody said and nothing did.
     pub(super) vanishes: Option<bool>,
+    /// Beside a running proxy, and nobody was ever seen to hold a half-open connection from outside.
+    pub(super) untraceable: bool,
+    /// Families in which nothing from outside got any answer at all.
+    pub(super) deaf: BTreeSet<Family>,
 }
 
 impl Context<'_> {
     /// Compares one flow's outcome with its promise.
     pub(super) fn verdict(&self, observed: &Observed) -> Verdict {
+        if observed.flow.sender == Sender::Outside {
+            return self.arriving(observed);
+        }
         if let Some(live) = self.live
             && let Some(verdict) = self.beside_proxy(&observed.flow, &observed.outcome, live)
         {
@@ -155,6 +171,9 @@ impl Context<'_> {
                 if !observed.attended && observed.flow.transport == Transport::Udp =>
             {
                 Blind(Code::NotObservable)
+            }
+            Outcome::Silent { .. } if observed.flow.proof == Proof::Return => {
+                Broken(Code::ReturnLost)
             }
             Outcome::Silent { .. } => Broken(Code::CaptureDropped),
             // Where we could not listen, the kernel's own refusal is what an untouched packet meets.

@@ -1,0 +1,130 @@
+//! Verdicts on what arrives from outside: made by injection, its connections never completed with a
+//! server that is not podprobe's.
+
+use std::net::SocketAddr;
+
+use super::{
+    super::{
+        flow::{Flow, Promise, Proof},
+        outcome::{Observed, Outcome},
+    },
+    Context,
+    Verdict::{self, Blind, Broken, Differs, Holds},
+    code::{escaped, taken, wrong_port},
+};
+use crate::{
+    finding::Code,
+    pod::{Family, Listener},
+};
+
+impl Context<'_> {
+    /// Compares what became of a packet from outside with what was promised.
+    pub(super) fn arriving(&self, observed: &Observed) -> Verdict {
+        let flow = &observed.flow;
+        match &observed.outcome {
+            Outcome::NotSent { .. } => Blind(Code::NotObservable),
+            Outcome::Failed { .. } | Outcome::LeftThePod { .. } => Blind(Code::ProbeFailed),
+            // Sent for the sake of the query after it, to a port where nobody listens.
+            _ if flow.proof == Proof::Dns => Blind(Code::NotObservable),
+            // Rules that let in the pod's own interface alone would do the same.
+            _ if self.deaf.contains(&flow.family) => Blind(Code::NotObservable),
+            // As with SYN cookies: nobody's half-open connection is ever to be seen.
+            Outcome::AcceptedElsewhere if self.untraceable => Blind(Code::NotObservable),
+            Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
+            Outcome::Silent { .. } if self.nobody_serves(flow) => Broken(Code::ProxyAbsent),
+            Outcome::Silent { .. } => Broken(Code::CaptureDropped),
+            Outcome::Refused { by: Some(by) } if by.is_time_exceeded() => {
+                Broken(Code::TrafficDiverted)
+            }
+            Outcome::Refused { by: Some(_) } => Broken(Code::CaptureRefused),
+            Outcome::Refused { by: None } => self.reset(observed),
+            Outcome::Arrived { at, listener, original, at_destination, .. } => {
+                let itself = *at_destination || (*at == flow.destination && *listener == at.port());
+                self.arrived_through(flow, *at, *listener, *original, itself)
+            }
+            Outcome::Taken { at, uid } => self.half_open(flow, *at, *uid),
+        }
+    }
+
+    /// A reset: by a port where nobody listens, the destination itself or where a rule leads.
+    fn reset(&self, observed: &Observed) -> Verdict {
+        let flow = &observed.flow;
+        match flow.promise {
+            Promise::Untouched if observed.attended => Broken(Code::TrafficDiverted),
+            Promise::Untouched => Holds,
+            _ if self.nobody_serves(flow) => Broken(Code::ProxyAbsent),
+            _ if observed.attended => Broken(Code::CaptureRefused),
+            _ => Broken(escaped(flow)),
+        }
+    }
+
+    /// Beside a proxy that should run, nobody listens where the flow must land.
+    fn nobody_serves(&self, flow: &Flow) -> bool {
+        let (Some(live), Promise::Captured(port) | Promise::Transparent(port)) =
+            (self.live, flow.promise)
+        else {
+            return false;
+        };
+        // `[::]` may stand for both families, an IPv4 address for one.
+        let serves = |held: &Listener| held.address.is_ipv6() || flow.family == Family::Ipv4;
+        !live.iter().any(|held| held.address.port() == port && serves(held))
+    }
+
+    fn arrived_through(
+        &self,
+        flow: &Flow,
+        at: SocketAddr,
+        listener: u16,
+        original: Option<SocketAddr>,
+        itself: bool,
+    ) -> Verdict {
+        match flow.promise {
+            Promise::Untouched if itself => Holds,
+            Promise::Untouched => Broken(taken(flow, false)),
+            // Whether a capture port was where it was sent, or where TPROXY handed it, looks the same.
+            Promise::Transparent(_) if itself && self.is_capture_port(listener) => {
+                Blind(Code::NotObservable)
+            }
+            // A nat rule may have changed the address meanwhile, and the kernel still tells the first.
+            Promise::Transparent(port)
+                if listener == port && [Some(at), original].contains(&Some(flow.destination)) =>
+            {
+                Holds
+            }
+            _ if itself => Broken(escaped(flow)),
+            Promise::Transparent(_) if at == flow.destination => Broken(wrong_port(flow)),
+            Promise::Transparent(_) => Broken(Code::InterceptionDiffers),
+            Promise::Captured(port) if at.port() == port => self.arrived(flow, original, None),
+            Promise::Captured(port)
+                if original == Some(flow.destination) && self.is_builtin(port, at.port()) =>
+            {
+                Differs(Code::BuiltinPort)
+            }
+            Promise::Captured(_) | Promise::Elsewhere => Broken(wrong_port(flow)),
+        }
+    }
+
+    fn is_capture_port(&self, port: u16) -> bool {
+        [self.capture.inbound_port, self.capture.outbound_port].contains(&port)
+    }
+
+    /// Who answered, and left it at that.
+    fn half_open(&self, flow: &Flow, at: SocketAddr, uid: Option<u32>) -> Verdict {
+        let itself = at == flow.destination;
+        match flow.promise {
+            Promise::Untouched if itself => Holds,
+            Promise::Transparent(_) if itself && self.live.is_some() => Holds,
+            Promise::Captured(_) | Promise::Transparent(_) if itself => Broken(escaped(flow)),
+            _ if !self.by_proxy(at, uid, flow, self.live.unwrap_or_default()) => {
+                Broken(Code::TrafficDiverted)
+            }
+            Promise::Untouched => Broken(taken(flow, false)),
+            Promise::Transparent(_) => Broken(Code::InterceptionDiffers),
+            Promise::Captured(port) if at.port() == port => Holds,
+            Promise::Captured(port) if self.is_builtin(port, at.port()) => {
+                Differs(Code::BuiltinPort)
+            }
+            Promise::Captured(_) | Promise::Elsewhere => Broken(wrong_port(flow)),
+        }
+    }
+}
