@@ -58,6 +58,12 @@ sweep: tools ## Break every rule in turn and count what is noticed
 	@SWEEP="$(or $(SWEEP),all)" $(RUNNER_VARIABLE)=.ci/as-root $(CARGO) test $(LOCKED) --test integration \
 	    sweep::every_mutant -- --ignored --nocapture
 
+.PHONY: naming
+naming: tools ## Break every rule in turn and count how often the finding names it
+	@.ci/as-root true
+	@SWEEP="$(or $(SWEEP),all)" $(RUNNER_VARIABLE)=.ci/as-root $(CARGO) test $(LOCKED) --test integration \
+	    sweep::naming -- --ignored --nocapture
+
 .PHONY: lint
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check

@@ -32,6 +32,8 @@ mod live;
 mod meshes;
 /// Packets that are too large for the way.
 mod mtu;
+/// Rules read without any other program, and the wrong one named.
+mod netfilter;
 /// The node's CNI files.
 mod node;
 /// Ports that somebody else listens on.

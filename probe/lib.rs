@@ -20,5 +20,6 @@ pub mod pod;
 pub mod profile;
 pub mod record;
 pub mod report;
+pub mod rules;
 pub mod run;
 pub mod schema;

@@ -7,6 +7,7 @@ use crate::{
     layer::{dns, mtu, node, reach, redirect, route, service},
     plan::Plan,
     pod::{Environment, Pod},
+    rules,
 };
 
 /// The version of the recording's format.
@@ -31,6 +32,9 @@ pub struct Seen {
     /// What came while a probe from outside was waited for; absent where none was.
     #[serde(default)]
     pub awaited: Option<redirect::Awaited>,
+    /// The rules, where flows failed and this process may read them.
+    #[serde(default)]
+    pub rules: Option<rules::Seen>,
     /// The dns layer; likewise.
     pub dns: Option<dns::Seen>,
     /// The service layer; likewise.
@@ -58,6 +62,7 @@ impl Seen {
             survey: None,
             redirect: None,
             awaited: None,
+            rules: None,
             dns: None,
             service: None,
             reach: None,

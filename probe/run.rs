@@ -17,6 +17,7 @@ use crate::{
     profile,
     record::{Course, RECORDING_VERSION, Recording, Seen},
     report::{Report, Verdict},
+    rules,
 };
 
 /// The first pause between two looks; it doubles up to [`LAST_PAUSE`].
@@ -157,6 +158,7 @@ impl Rounds {
                 if report.verdict == Verdict::Ok {
                     self.await_inbound().await;
                 }
+                self.read_rules().await;
                 return;
             }
             waiting(&report);
@@ -175,6 +177,14 @@ impl Rounds {
             seen.awaited = Some(awaited);
         }
         self.recording.course.elapsed_ms = self.elapsed_ms();
+    }
+
+    /// The last look failed: the rules tell why, where they may be read.
+    async fn read_rules(&mut self) {
+        let Recording { plan, seen: Some(seen), .. } = &mut self.recording else { return };
+        if let Some(redirect) = &seen.redirect {
+            seen.rules = rules::observe(plan, &seen.pod, redirect).await;
+        }
     }
 
     fn note_when_ready(&mut self, report: &Report) {

@@ -11,6 +11,7 @@ mod deletion;
 mod figures;
 mod known;
 mod mutant;
+mod naming;
 mod sanity;
 mod subject;
 mod trial;

@@ -119,6 +119,7 @@ impl Code {
             Code::BuiltinPort => redirect::BUILTIN_PORT,
             Code::TrafficDiverted => redirect::TRAFFIC_DIVERTED,
             Code::IdentityDiffers => redirect::IDENTITY_DIFFERS,
+            Code::RulesMixed => redirect::RULES_MIXED,
             Code::MeshNotDetected => redirect::MESH_NOT_DETECTED,
             Code::NotObservable => redirect::NOT_OBSERVABLE,
             Code::ProbeRewritten => redirect::PROBE_REWRITTEN,

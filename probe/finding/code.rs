@@ -100,6 +100,7 @@ codes! {
     BuiltinPort = "builtin-port",
     TrafficDiverted = "traffic-diverted",
     IdentityDiffers = "identity-differs",
+    RulesMixed = "rules-mixed",
     ResolvConfMissing = "resolv-conf-missing",
     ResolvConfNoNameserver = "resolv-conf-no-nameserver",
     ResolvConfCrlf = "resolv-conf-crlf",

@@ -266,6 +266,14 @@ pub(super) const IDENTITY_DIFFERS: Meaning = row(
     "run podprobe as the declared uid and gid, or declare the real ones: --proxy-uid and --proxy-gid, Istio's -u and -g",
     "With another uid on purpose this is no fault; what that uid cannot see is told apart.",
 );
+pub(super) const RULES_MIXED: Meaning = row(
+    Warn,
+    Redirect,
+    "iptables-legacy and nftables both redirect in this pod",
+    "Two installers, or one that changed its back end while the pod lived (iptables-nft wrote what iptables-legacy does not see), each with rules of its own.",
+    "find out with `podprobe rules` which of the two is left over; make every installer use one back end, then delete the pod",
+    "iptables shows one back end, whichever its name leads to. Which of the two wins is a matter of priority and of who was there first.",
+);
 pub(super) const MESH_NOT_DETECTED: Meaning = row(
     Unknown,
     Redirect,

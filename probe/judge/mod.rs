@@ -17,6 +17,7 @@ use crate::{
     pod::{Family, Pod},
     record::{Course, Recording, Seen},
     report::{REPORT_VERSION, Report, Verdict, duration},
+    rules,
 };
 
 /// Exit code for a required proof that could not be made.
@@ -129,6 +130,10 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     if let Some(redirect_seen) = &seen.redirect {
         let addresses = plan.addresses(&seen.pod);
         let mut redirect = redirect::judge(&plan.capture, &addresses.pod, redirect_seen);
+        if let Some(rules_seen) = &seen.rules {
+            rules::explain(plan, seen, rules_seen, &mut redirect.findings);
+            redirect.findings.extend(rules::mixed(&rules_seen.dump));
+        }
         if let Some(wanted) = plan.capture.marked_route {
             let missing = redirect::judge_marked_route(wanted, &addresses.families, &seen.pod);
             if missing.iter().any(|finding| finding.severity == Severity::Fail) {

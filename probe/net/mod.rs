@@ -8,6 +8,7 @@ pub mod http;
 pub mod limit;
 pub mod listen;
 pub mod netlink;
+pub mod nfnetlink;
 pub mod nudge;
 pub mod owner;
 pub mod path_mtu;
@@ -18,6 +19,7 @@ pub mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod tun;
+pub mod xtables;
 
 use std::io;
 

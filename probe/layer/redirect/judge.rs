@@ -42,6 +42,57 @@ pub struct Judged {
 /// Judges what the redirect layer saw; `pod` are the pod's own addresses.
 #[must_use]
 pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
+    let verdicts = verdicts(capture, pod, seen);
+    let mut proved = BTreeMap::new();
+    for (observed, verdict) in &verdicts {
+        if matches!(verdict, Verdict::Holds | Verdict::Differs(_)) {
+            *proved.entry(observed.flow.proof).or_default() += 1;
+        }
+    }
+    let broken = aggregated(capture, seen, &verdicts);
+    let mut findings = broken_promises(capture, &broken);
+    findings.extend(passthrough_missing(seen, &broken));
+    findings.extend(listeners(&seen.dummies));
+    findings.extend(identity(capture, &seen.vantage));
+    findings.extend(blind_spots(seen, &verdicts));
+    let intact = findings.iter().all(|finding| finding.severity != Severity::Fail);
+    if intact && !proved.is_empty() {
+        findings.push(holds(&proved));
+    }
+    let (unproved, unclear) = lacking(&verdicts);
+    Judged { findings, proved, unproved, unclear }
+}
+
+/// The flows that were not as promised, each with the code of the finding that it belongs to.
+#[must_use]
+pub fn broken<'s>(capture: &Capture, pod: &[IpAddr], seen: &'s Seen) -> Vec<(&'s Observed, Code)> {
+    aggregated(capture, seen, &verdicts(capture, pod, seen))
+}
+
+/// Those of them that are failures.
+#[must_use]
+pub fn failed<'s>(capture: &Capture, pod: &[IpAddr], seen: &'s Seen) -> Vec<(&'s Observed, Code)> {
+    let mut broken = broken(capture, pod, seen);
+    broken.retain(|(_, code)| code.meaning().severity == Severity::Fail);
+    broken
+}
+
+fn aggregated<'s>(
+    capture: &Capture,
+    seen: &'s Seen,
+    verdicts: &[(&'s Observed, Verdict)],
+) -> Vec<Broken<'s>> {
+    let code = |verdict: &Verdict| match verdict {
+        Verdict::Differs(code) | Verdict::Broken(code) => Some(*code),
+        Verdict::Holds | Verdict::Blind(_) => None,
+    };
+    let broken = verdicts.iter().filter_map(|(observed, v)| Some((*observed, code(v)?)));
+    let mut broken: Vec<Broken> = broken.collect();
+    aggregate(&seen.flows, capture, &mut broken);
+    broken
+}
+
+fn verdicts<'s>(capture: &Capture, pod: &[IpAddr], seen: &'s Seen) -> Vec<(&'s Observed, Verdict)> {
     let proxy_answers = !matches!(seen.vantage.proxy, Play::Cannot { .. });
     let transparent =
         seen.dummies.iter().any(|dummy| dummy.transparent) || proxy_is_transparent(capture, seen);
@@ -64,33 +115,7 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
         untraceable,
         deaf,
     };
-    let verdicts: Vec<(&Observed, Verdict)> =
-        seen.flows.iter().map(|o| (o, context.verdict(o))).collect();
-    let mut broken: Vec<Broken> = Vec::new();
-    let mut proved = BTreeMap::new();
-    for (observed, verdict) in &verdicts {
-        match verdict {
-            Verdict::Holds => *proved.entry(observed.flow.proof).or_default() += 1,
-            Verdict::Differs(code) => {
-                *proved.entry(observed.flow.proof).or_default() += 1;
-                broken.push((observed, *code));
-            }
-            Verdict::Broken(code) => broken.push((observed, *code)),
-            Verdict::Blind(_) => {}
-        }
-    }
-    aggregate(&seen.flows, capture, &mut broken);
-    let mut findings = broken_promises(capture, &broken);
-    findings.extend(passthrough_missing(seen, &broken));
-    findings.extend(listeners(&seen.dummies));
-    findings.extend(identity(capture, &seen.vantage));
-    findings.extend(blind_spots(seen, &verdicts));
-    let intact = findings.iter().all(|finding| finding.severity != Severity::Fail);
-    if intact && !proved.is_empty() {
-        findings.push(holds(&proved));
-    }
-    let (unproved, unclear) = lacking(&verdicts);
-    Judged { findings, proved, unproved, unclear }
+    seen.flows.iter().map(|o| (o, context.verdict(o))).collect()
 }
 
 /// A running proxy that takes inbound traffic by TPROXY has a transparent listener for it.

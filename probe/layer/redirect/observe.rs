@@ -40,10 +40,24 @@ const REPEATS: usize = 3;
 /// where a stranger does.
 pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
     let capture = &plan.capture;
+    let vantage = vantage(capture, plan.app, &pod.identity);
+    let proxy_by_group = vantage.proxy_by_group(capture);
+    let flows = flows(capture, &Addresses { seed: random(), proxy_by_group, ..addresses.clone() });
+    send_all(plan, addresses, pod, flows).await
+}
+
+/// Sends one flow once more, alone; what became of it this time.
+pub async fn resend(plan: &Plan, addresses: &Addresses, pod: &Pod, flow: &Flow) -> Outcome {
+    let alone = vec![Flow { again: None, ..flow.clone() }];
+    let seen = send_all(plan, addresses, pod, alone).await;
+    let outcome = seen.flows.into_iter().next().map(|observed| observed.outcome);
+    outcome.unwrap_or_else(|| Outcome::NotSent { reason: "there is no such flow".to_owned() })
+}
+
+async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow>) -> Seen {
+    let capture = &plan.capture;
     let mut vantage = vantage(capture, plan.app, &pod.identity);
     let nonce = random();
-    let proxy_by_group = vantage.proxy_by_group(capture);
-    let flows = flows(capture, &Addresses { seed: nonce, proxy_by_group, ..addresses.clone() });
     let live = running_proxy(plan, pod);
     let outside = outside(plan, &flows, pod, nonce);
     vantage.outside = match &outside {

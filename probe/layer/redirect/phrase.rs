@@ -9,7 +9,8 @@ use super::{
 use crate::{capture::Capture, finding::Code, pod::Family};
 
 /// What was done: "application TCP to 192.0.2.1:20001".
-pub(super) fn subject(flow: &Flow) -> String {
+#[must_use]
+pub fn subject(flow: &Flow) -> String {
     let source = flow.source.map(|ip| format!(" from {ip}")).unwrap_or_default();
     let who = match flow.sender {
         Sender::Proxy => "proxy",
