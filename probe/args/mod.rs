@@ -67,7 +67,7 @@ enum Command {
     ///
     /// Needs the capability `NET_ADMIN`, and uid 0 where the kernel has iptables-legacy. Changes
     /// nothing.
-    Rules(show_rules::RulesArgs),
+    Rules(Lazy<show_rules::RulesArgs>),
     /// List the built-in meshes and their promises.
     Profiles,
     /// Tell what differs between a good pod's report and this pod, or another one's report.
@@ -257,7 +257,7 @@ pub fn dispatch() -> ExitCode {
         Command::Check(args) => return check(args),
         Command::Diff(Lazy(args)) => return diff::run(args),
         Command::Schema { of } => schema_of(of),
-        Command::Rules(args) => return args.run(),
+        Command::Rules(Lazy(args)) => return args.run(),
         Command::Explain { code } => code.map_or_else(explain_all, explain_one),
         Command::Profiles => profile::list(),
         Command::Completions { shell } => completions(shell),
