@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::walk::{Ground, Packet};
 use crate::{
     capture::{Capture, Exempt},
-    layer::redirect::{Flow, Play, Promise, Sender, Transport, Vantage},
+    layer::redirect::{Flow, Play, Promise, Proof, Sender, Transport, Vantage},
     pod::{Family, Pod},
 };
 
@@ -32,6 +32,11 @@ impl<'a> Cast<'a> {
     /// What a flow sends, and what is answered to it where rules ask for answers.
     pub(super) fn packets(&self, flow: &Flow) -> Vec<Packet> {
         let (owner, mark) = self.sender(flow.sender);
+        // What the proxy sends from its client's address carries the mark of the policy routing.
+        let mark = match self.routing_mark(flow) {
+            Some(routed) if mark == 0 => routed,
+            _ => mark,
+        };
         let protocol = number(flow.transport);
         let source = flow.source.unwrap_or_else(|| match owner {
             Some(_) => self.source(flow.destination.ip()),
@@ -51,7 +56,10 @@ impl<'a> Cast<'a> {
     /// Answers meet rules of their own: zones for DNS, and marks that let them through.
     fn answer(&self, flow: &Flow, asked_from: SocketAddr) -> Option<Packet> {
         let dns = flow.transport == Transport::Udp && flow.destination.port() == 53;
+        let conn_mark = self.routing_mark(flow).unwrap_or(0);
         let (owner, source) = match flow.promise {
+            _ if flow.sender == Sender::Outside => return None,
+            _ if conn_mark != 0 => (self.sender(Sender::App).0, flow.destination),
             Promise::Captured(port) => {
                 let (owner, _) = self.sender(Sender::Proxy);
                 (owner, SocketAddr::new(localhost(flow.family), port))
@@ -63,26 +71,20 @@ impl<'a> Cast<'a> {
         };
         let protocol = number(flow.transport);
         let destination = asked_from;
-        Some(Packet { protocol, source, destination, owner, mark: 0, conn_mark: 0, reply: true })
+        Some(Packet { protocol, source, destination, owner, mark: 0, conn_mark, reply: true })
     }
 
-    /// What comes from outside to a port of the pod.
-    pub(super) fn from_outside(&self, family: Family, port: u16) -> Option<Packet> {
-        let to = self.ground.addresses.iter().find(|ip| family.holds(**ip))?;
-        let from = if family == Family::Ipv4 { OUTSIDE_V4 } else { OUTSIDE_V6 };
-        Some(Packet {
-            protocol: number(Transport::Tcp),
-            source: SocketAddr::new(from, SENDERS_PORT),
-            destination: SocketAddr::new(*to, port),
-            owner: None,
-            mark: 0,
-            conn_mark: 0,
-            reply: false,
-        })
+    /// The mark by which answers to the proxy's client find back.
+    fn routing_mark(&self, flow: &Flow) -> Option<u32> {
+        let route = self.capture.marked_route.filter(|_| flow.proof == Proof::Return)?;
+        Some(route.mark)
     }
 
     /// User and group, unless it is nobody in this pod, and the mark.
     fn sender(&self, sender: Sender) -> (Option<(u32, u32)>, u32) {
+        if sender == Sender::Outside {
+            return (None, 0);
+        }
         let own = (self.vantage.uid, self.vantage.gid);
         let (owner, mark) = match (self.vantage.play(sender), sender) {
             (Play::Own, _) => (own, 0),

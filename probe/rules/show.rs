@@ -15,10 +15,9 @@ use super::{
     walk::walk,
 };
 use crate::{
-    capture::{Capture, Ports},
     layer::redirect::{Proof, flows, vantage},
     plan::Plan,
-    pod::{Family, Pod},
+    pod::Pod,
 };
 
 /// The hooks that traffic of the pod itself meets, in its order.
@@ -143,28 +142,7 @@ fn serves(plan: &Plan, pod: &Pod, rules: &Ruleset) -> BTreeMap<Place, BTreeSet<&
             add(packet, word(flow.proof));
         }
     }
-    for (family, port, word) in inbound(&plan.capture) {
-        if let Some(packet) = cast.from_outside(family, port) {
-            add(packet, word);
-        }
-    }
     served
-}
-
-/// Ports that rules for traffic from outside name, and one that none names.
-fn inbound(c: &Capture) -> Vec<(Family, u16, &'static str)> {
-    let named = match &c.include_inbound_ports {
-        Ports::All => c.exclude_inbound_ports.clone(),
-        Ports::Only(ports) => ports.clone(),
-    };
-    let mut ports = Vec::new();
-    for family in [Family::Ipv4, Family::Ipv6] {
-        for port in [8080].into_iter().chain(c.tunnel_port).chain(named.iter().copied()) {
-            let spared = c.exclude_inbound_ports.contains(&port) || c.tunnel_port == Some(port);
-            ports.push((family, port, if spared { "inbound exclusion" } else { "inbound" }));
-        }
-    }
-    ports
 }
 
 /// What a proof's flows are to a person.
@@ -172,6 +150,9 @@ fn word(proof: Proof) -> &'static str {
     match proof {
         Proof::Outbound | Proof::Service => "outbound",
         Proof::Inbound => "proxy to its pod",
+        Proof::Arriving => "inbound",
+        Proof::ArrivingExclusion => "inbound exclusion",
+        Proof::Return => "way back",
         Proof::Loop => "proxy's own egress",
         Proof::Passthrough => "passthrough",
         Proof::Loopback => "localhost",

@@ -49,7 +49,9 @@ pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
 /// Sends one flow once more, alone; what became of it this time.
 pub async fn resend(plan: &Plan, addresses: &Addresses, pod: &Pod, flow: &Flow) -> Outcome {
     let alone = vec![Flow { again: None, ..flow.clone() }];
-    let seen = send_all(plan, addresses, pod, alone).await;
+    // The device is for what comes from outside alone.
+    let inject = plan.inject && flow.sender == Sender::Outside;
+    let seen = send_all(&Plan { inject, ..plan.clone() }, addresses, pod, alone).await;
     let outcome = seen.flows.into_iter().next().map(|observed| observed.outcome);
     outcome.unwrap_or_else(|| Outcome::NotSent { reason: "there is no such flow".to_owned() })
 }
