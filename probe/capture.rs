@@ -196,7 +196,7 @@ pub struct Capture {
     /// of any.
     #[serde(default)]
     pub inbound_by_list: bool,
-    /// Where the node's own probes come from, which are not captured.
+    /// Where the node's own probes come from, which are not captured: in each family, from one of these.
     #[serde(default)]
     pub probe_sources: Vec<IpAddr>,
     /// Inbound ports that are not captured.

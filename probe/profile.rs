@@ -77,10 +77,14 @@ const fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
 }
 
 /// Where Istio's node agent lets the kubelet's probes come from (istio `cni/pkg/config/config.go`).
-const PROBE_SNAT: [IpAddr; 2] = [
+/// The IPv6 one was another in early releases.
+const PROBE_SNAT: [IpAddr; 3] = [
     v4(169, 254, 7, 127),
     IpAddr::V6(std::net::Ipv6Addr::new(
         0xfd16, 0x9254, 0x7127, 0x1337, 0xffff, 0xffff, 0xffff, 0xffff,
+    )),
+    IpAddr::V6(std::net::Ipv6Addr::new(
+        0xe9ac, 0x1e77, 0x90ca, 0x399f, 0x4d6d, 0xece2, 0x2f9b, 0x3164,
     )),
 ];
 

@@ -110,7 +110,10 @@ async fn answer(place: &str, port: u16, stream: &TcpStream) -> io::Result<()> {
     let asked = if own.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
     let asked = asked.ok().and_then(|address| address.as_socket()).unwrap_or(own);
     stream.writable().await?;
-    stream.try_write(format!("{place} {port} for {asked}").as_bytes())?;
+    // Where nothing is redirected, nobody may have changed the address either.
+    let moved = place == "transparent" && own != asked;
+    let moved = if moved { format!(" at {own}") } else { String::new() };
+    stream.try_write(format!("{place} {port} for {asked}{moved}").as_bytes())?;
     // The client reads, and resets the connection.
     stream.readable().await
 }

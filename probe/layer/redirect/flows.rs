@@ -248,8 +248,8 @@ impl Planner<'_> {
             for port in ports {
                 self.probe(Outside, Tcp, None, (primary, port));
             }
+            let port = self.free_port();
             for source in c.probe_sources.iter().filter(|ip| family.holds(**ip)) {
-                let port = self.free_port();
                 for port in COMMON_PORTS.into_iter().chain([port]) {
                     self.probe(Outside, Tcp, Some(*source), (primary, port));
                 }

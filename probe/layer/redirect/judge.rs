@@ -115,7 +115,9 @@ fn verdicts<'s>(capture: &Capture, pod: &[IpAddr], seen: &'s Seen) -> Vec<(&'s O
         untraceable,
         deaf,
     };
-    seen.flows.iter().map(|o| (o, context.verdict(o))).collect()
+    let verdicts: Vec<(&Observed, Verdict)> =
+        seen.flows.iter().map(|o| (o, context.verdict(o))).collect();
+    without_other_versions(&verdicts)
 }
 
 /// A running proxy that takes inbound traffic by TPROXY has a transparent listener for it.
@@ -136,6 +138,25 @@ fn vanishes(capture: &Capture, flows: &[Observed]) -> Option<bool> {
     };
     let declared = capture.native_nftables.map(|native| !native);
     declared.or_else(|| flows.iter().any(vanished).then_some(true))
+}
+
+/// The node's probes come from one of the addresses that are known: where that passes, what becomes of
+/// the others tells nothing.
+fn without_other_versions<'o>(
+    verdicts: &[(&'o Observed, Verdict)],
+) -> Vec<(&'o Observed, Verdict)> {
+    let from_node = |o: &Observed| o.flow.sender == Sender::Outside && o.flow.source.is_some();
+    let passes = |to| {
+        let mut holding = verdicts.iter().filter(|(o, v)| from_node(o) && *v == Verdict::Holds);
+        holding.any(|(o, _)| o.flow.destination == to)
+    };
+    let settled = |(o, verdict): &(&'o Observed, Verdict)| {
+        let other = from_node(o)
+            && *verdict == Verdict::Broken(Code::ExclusionMissing)
+            && passes(o.flow.destination);
+        (*o, if other { Verdict::Blind(Code::NotObservable) } else { *verdict })
+    };
+    verdicts.iter().map(settled).collect()
 }
 
 /// Families in which every packet from outside was met with silence.

@@ -85,12 +85,9 @@ impl Context<'_> {
             Promise::Transparent(_) if itself && self.is_capture_port(listener) => {
                 Blind(Code::NotObservable)
             }
-            // A nat rule may have changed the address meanwhile, and the kernel still tells the first.
-            Promise::Transparent(port)
-                if listener == port && [Some(at), original].contains(&Some(flow.destination)) =>
-            {
-                Holds
-            }
+            Promise::Transparent(port) if at == flow.destination && listener == port => Holds,
+            // A nat rule changed the address as well, though the kernel still tells the first.
+            Promise::Transparent(port) if listener == port => Broken(Code::TrafficDiverted),
             _ if itself => Broken(escaped(flow)),
             Promise::Transparent(_) if at == flow.destination => Broken(wrong_port(flow)),
             Promise::Transparent(_) => Broken(Code::InterceptionDiffers),
