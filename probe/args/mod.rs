@@ -366,7 +366,7 @@ impl LookArgs {
             );
         }
         if let Some(port) = self.await_inbound {
-            awaitable(command, port, &capture, layers)?;
+            awaitable(command, port, &capture, &asked_for)?;
         }
         let mesh = self.promise.mesh_name();
         Ok(Plan {

@@ -92,13 +92,13 @@ pub struct PromiseArgs {
     #[arg(long, env = "PODPROBE_APP_GID", value_name = "GID")]
     app_gid: Option<u32>,
 
-    /// Inbound ports that are captured; default: *. Kept for the report: these rules act on traffic
-    /// from outside, which is not observable here.
+    /// Inbound ports that are captured; default: *. These rules act on traffic from outside: see
+    /// --inject and --await-inbound.
     #[arg(long, env = "PODPROBE_INCLUDE_INBOUND_PORTS", value_name = "PORT,…", value_parser = values::ports)]
     include_inbound_ports: Option<Ports>,
 
-    /// Inbound ports that are not captured, besides the mesh's own; no probe uses them. These rules
-    /// act on traffic from outside, which is not observable here.
+    /// Inbound ports that are not captured, besides the mesh's own; no other probe uses them. These
+    /// rules act on traffic from outside: see --inject and --await-inbound.
     #[arg(long, env = "PODPROBE_EXCLUDE_INBOUND_PORTS", value_name = "PORT,…")]
     exclude_inbound_ports: Option<PortList>,
 

@@ -96,7 +96,7 @@ pub(super) const INBOUND_ESCAPED: Meaning = row(
     "inbound traffic is not redirected to the proxy",
     "The rule that sends the proxy's own local traffic to the inbound port is missing, or the rules are for another uid.",
     CNI_DID_NOT_RUN,
-    "Seen through 127.0.0.6, ::6 and the pod's own addresses; traffic from outside takes nat PREROUTING, which no local flow meets.",
+    "Seen through 127.0.0.6, ::6 and the pod's own addresses, which nat OUTPUT redirects, or from outside, by PREROUTING: the reason says which. An injected packet does not meet rules for one interface.",
 );
 pub(super) const INBOUND_WRONG_PORT: Meaning = row(
     Fail,
