@@ -2,6 +2,8 @@
 
 /// The usual ways in which rules are wrong, and the code that names each.
 mod broken;
+/// One root cause: what several layers say together.
+mod cause;
 /// Exit codes, environment, streams, recordings: what other programs rely on.
 mod command_line;
 /// Flags, environment and configuration file.

@@ -207,8 +207,14 @@ impl Rounds {
 
 /// The identity stays as it is: waiting for another proof would be in vain.
 fn needs_another_identity(report: &Report) -> bool {
-    let transient =
-        [Code::MeshNotDetected, Code::ListenerPortTaken, Code::ListenerFailed, Code::ProbeFailed];
+    let transient = [
+        Code::MeshNotDetected,
+        Code::ListenerPortTaken,
+        Code::ListenerFailed,
+        Code::ProbeFailed,
+        Code::MtuUntested,
+        Code::ReachUnproven,
+    ];
     report.verdict == Verdict::Unknown
         && !report
             .findings

@@ -8,9 +8,9 @@ mod hole;
 /// What looks like a hole and is none.
 mod intact;
 /// The pod's node and what lies behind it.
-mod place;
+pub mod place;
 /// Servers that speak TLS, or do as if.
-mod server;
+pub mod server;
 
 use crate::world::{Launch, Output, Who};
 use place::Place;

@@ -3,11 +3,11 @@
 /// What is run, and how often: chains, Multus, meshes.
 mod chain;
 /// The texts.
-mod conf;
+pub mod conf;
 /// Which file counts, and what is wrong with it.
 mod file;
 /// The trees.
-mod host;
+pub mod host;
 /// Nodes as they should be.
 mod intact;
 /// What cannot be seen is neither yes nor no.

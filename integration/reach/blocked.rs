@@ -107,3 +107,15 @@ fn a_gate_waits_until_it_is_blocked() {
     pod.node.sh("nft flush chain inet t input");
     pod.run(Who::App, &short).expect(61);
 }
+
+#[test]
+fn a_gate_waits_until_what_must_be_blocked_can_be_tried() {
+    let pod = pod();
+    sh("ip route del default");
+    let arguments = ["gate", "--only", "reach", "--mesh", "none", "-t", "!192.0.2.1:80"];
+    let gate = pod.launch(Who::App, &arguments).start();
+    assert!(gate.still_runs_after(Duration::from_millis(300)));
+    on_node(&pod, "forward", "ip daddr 192.0.2.1 meta l4proto tcp reject with tcp reset");
+    sh("ip route add default via 10.77.0.1");
+    gate.wait().expect(0);
+}

@@ -10,7 +10,7 @@ mod path;
 #[cfg(feature = "tls")]
 mod ready;
 /// The servers.
-mod server;
+pub mod server;
 
 use serde_json::Value;
 

@@ -1,7 +1,10 @@
 //! The findings as the table of correlations asks for them, and what it answers.
 
 use super::Cause;
-use crate::finding::{Code, Finding, Layer, Severity};
+use crate::{
+    finding::{Code, Finding, Layer, Severity},
+    pod::Family,
+};
 
 /// The findings of one look.
 pub(super) struct Facts<'a> {
@@ -42,6 +45,18 @@ impl<'a> Facts<'a> {
     /// The proof that something works.
     pub(super) fn held(&self, code: Code) -> Option<&'a Finding> {
         self.findings.iter().find(|f| f.code == code && f.severity == Severity::Ok)
+    }
+
+    /// Whether somebody outside the pod answers in the family that is not this one.
+    pub(super) fn other_family_answers(&self, family: Family) -> bool {
+        let api = |f: &Finding| f.code == Code::ServiceHolds && f.family != Some(family);
+        let target = |f: &Finding| {
+            let families = f.evidence.get("families").and_then(|families| families.as_array());
+            let other = |name: &serde_json::Value| name.as_str() != Some(&family.to_string());
+            f.code == Code::ReachHolds && families.is_some_and(|names| names.iter().any(other))
+        };
+        let works = [Code::ServiceHolds, Code::ReachHolds].map(|code| self.held(code));
+        works.into_iter().flatten().any(|f| api(f) || target(f))
     }
 
     /// A cause that rests on this failure, and explains the others in the layers from this one on.

@@ -123,8 +123,7 @@ fn family_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let all = facts.failures().all(|f| f.family == Some(family) && f.layer >= Layer::Dns);
     let several =
         facts.failures().map(|f| (f.layer, &f.subject)).collect::<BTreeSet<_>>().len() > 1;
-    let works = [Code::DnsHolds, Code::ServiceHolds, Code::ReachHolds];
-    let other = works.iter().any(|code| facts.held(*code).is_some());
+    let other = facts.other_family_answers(family);
     let because = match family {
         Family::Ipv4 => "everything asked for in IPv4 fails, and the rest answers",
         Family::Ipv6 => "everything asked for in IPv6 fails, and the rest answers",

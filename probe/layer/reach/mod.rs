@@ -5,6 +5,7 @@
 
 mod authority;
 mod demand;
+#[cfg(feature = "tls")]
 mod der;
 mod grammar;
 mod grpc;
