@@ -16,7 +16,7 @@ pub(super) struct Told<'a> {
     code: Code,
     /// The failure that it rests on: its layer decides the exit code.
     first: &'a Finding,
-    /// Why, after that failure's own reason.
+    /// What it is, before that failure's own reason.
     because: &'static str,
     likely: bool,
     /// Further findings that it rests on.
@@ -98,7 +98,7 @@ impl Told<'_> {
         Cause {
             code: self.code,
             layer: self.first.layer,
-            reason: format!("{}: {}", self.first.reason, self.because),
+            reason: format!("{}: {}", self.because, self.first.reason),
             hint: self.code.meaning().hint.to_owned(),
             likely: self.likely,
             told_by,

@@ -65,8 +65,8 @@ fn mesh_cni_race<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
 /// A service address that nobody translates; or several that keep silent, beside plain addresses
 /// that answer.
 fn kube_proxy_down<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
-    let because = "service addresses are not translated on this node: kube-proxy, or what stands \
-                   in for it, does not work";
+    let because = "service addresses are not translated on this node (by kube-proxy, or what stands \
+                   in for it)";
     if let Some(leaked) = facts.failed(&[Code::ServiceNotProgrammed]) {
         return Some(facts.told(Code::KubeProxyDown, leaked, because, Layer::Dns));
     }
@@ -110,8 +110,8 @@ fn coredns_without_endpoints<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
 fn dns_blocked_by_policy<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = facts.failed(&[Code::DnsSilent, Code::DnsRejected, Code::DnsSendRefused])?;
     facts.held(Code::ServiceHolds)?;
-    let because = "the API server answers, so that the network works, and something lets DNS \
-                   alone not pass: most often an egress policy";
+    let because = "the API server answers and DNS alone does not pass, most often for an egress \
+                   policy";
     let told = facts.told(Code::DnsBlockedByPolicy, first, because, Layer::Dns);
     Some(told.likely())
 }
@@ -136,17 +136,15 @@ fn family_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
 fn egress_filtered<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = silent_outside(facts)?;
     facts.failed(&[Code::ReachTimeoutBeyond])?;
-    let because = "a router outside answers, so that address translation works: a firewall on the \
-                   way drops the connections";
+    let because = "a firewall outside drops the connections, for a router there answers";
     Some(facts.told(Code::EgressFilteredUpstream, first, because, Layer::Reach).likely())
 }
 
 /// Nothing outside answers, not even a router, while the cluster does.
 fn egress_snat_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = silent_outside(facts)?;
-    let because = "the cluster answers and nobody outside does, not even a router: an egress \
-                   policy drops the packets, or they leave with the pod's own address, to which \
-                   nothing comes back (masquerading, NAT gateway)";
+    let because = "the cluster answers, and nobody outside does, not even a router: for want of \
+                   masquerading, or for an egress policy";
     Some(facts.told(Code::EgressSnatBroken, first, because, Layer::Reach).likely())
 }
 
