@@ -46,8 +46,13 @@ pub fn udp_listeners(netlink: &mut Netlink, ipv6: bool) -> io::Result<Vec<BoundS
     sockets(netlink, ipv6, IPPROTO_UDP, StateFlags::CLOSE)
 }
 
+/// States of a connection that neither side has begun to close (kernel `include/net/tcp_states.h`):
+/// established, and not yet accepted.
+const OPEN_STATES: [u8; 3] = [1, 3, 12];
+
 /// The socket of this namespace whose local address is `theirs` and whose peer is `ours`: the other
-/// end of a connection of this process, whoever accepted it.
+/// end of a connection of this process, whoever accepted it; and whether it is open. One that is
+/// closing may be left of an earlier connection from the same port.
 ///
 /// # Errors
 /// The kernel's answer, other than that there is none.
@@ -55,7 +60,7 @@ pub fn other_end(
     netlink: &mut Netlink,
     ours: SocketAddr,
     theirs: SocketAddr,
-) -> io::Result<Option<BoundSocket>> {
+) -> io::Result<Option<(BoundSocket, bool)>> {
     let socket_id = SocketId {
         source_port: theirs.port(),
         destination_port: ours.port(),
@@ -74,7 +79,10 @@ pub fn other_end(
     match netlink.ask(SOCK_DIAG_BY_FAMILY, &request) {
         // An exact lookup that finds nothing falls back to the listener.
         Ok(body) if body.get(1) == Some(&STATE_LISTEN) => Ok(None),
-        Ok(body) => Ok(read_socket(&body)),
+        Ok(body) => {
+            let open = body.get(1).is_some_and(|state| OPEN_STATES.contains(state));
+            Ok(read_socket(&body).map(|socket| (socket, open)))
+        }
         Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(None),
         Err(error) => Err(error),
     }
