@@ -27,8 +27,6 @@ mod who;
 pub use jobs::planned;
 pub use judge::judge;
 pub use observe::observe;
-pub use outcome::{Answer, Certificate, Outcome, Probe, Problem, Seen, Unheard};
+pub use outcome::{Answer, Certificate, Outcome, Probe, Seen, Unheard};
 pub use parameters::{ALL as PARAMETERS, encoded};
 pub use target::{Families, Host, Kind, Place, Target, Tls};
-#[cfg(feature = "tls")]
-pub use tls::roots;

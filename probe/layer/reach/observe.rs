@@ -68,6 +68,8 @@ pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
 
 #[cfg(feature = "tls")]
 fn tools(plan: &Plan) -> Tools {
+    use crate::net::tls::Client;
+
     let tls = |target: &Target| {
         matches!(
             target.kind,
@@ -75,8 +77,8 @@ fn tools(plan: &Plan) -> Tools {
         )
     };
     let any = plan.reach.targets.iter().any(tls);
-    let new = || super::tls::Handshaker::new(plan.reach.ca_file.as_deref());
-    Tools { handshaker: any.then(new) }
+    let new = || Client::new(plan.reach.ca_file.as_deref()).map_err(|failure| failure.told());
+    Tools { shaker: any.then(new) }
 }
 
 #[cfg(not(feature = "tls"))]
