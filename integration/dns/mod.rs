@@ -65,12 +65,3 @@ fn fine(run: Output) -> Output {
     assert!(run.codes("ok").contains(&"dns-holds".to_owned()), "{run}");
     run
 }
-
-/// The reason of the finding with this code.
-#[track_caller]
-fn reason(run: &Output, code: &str) -> String {
-    let report = run.report();
-    let findings = report["findings"].as_array().expect("findings").iter();
-    let mut reasons = findings.filter(|f| f["code"] == code).map(|f| f["reason"].to_string());
-    reasons.next().unwrap_or_else(|| panic!("no {code}\n{run}"))
-}

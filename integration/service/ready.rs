@@ -8,8 +8,8 @@ use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::server::{SERVER_HELLO, Server, says};
-use super::{Cluster, fine, found, reason, run};
+use super::{Cluster, fine, found, run};
+use crate::world::server::{SERVER_HELLO, Server, says};
 
 const OUTSIDE: &str = "10.88.0.1:6443";
 
@@ -121,7 +121,7 @@ fn a_server_that_answers_is_reached_whatever_it_allows() {
         [("200 OK", "ok"), ("401 Unauthorized", "{}"), ("403 Forbidden", "{\"kind\":\"Status\"}")]
     {
         let run = fine(asked(&Answers::with(status, body), None));
-        let said = reason(&run, "service-holds");
+        let said = run.reason("service-holds");
         assert!(said.contains(&format!("answers /readyz with {status}")), "{run}");
     }
 }
@@ -131,7 +131,7 @@ fn a_server_that_is_not_ready_says_what_fails() {
     let body = "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n";
     let run =
         found(asked(&Answers::with("500 Internal Server Error", body), None), "service-not-ready");
-    let said = reason(&run, "service-not-ready");
+    let said = run.reason("service-not-ready");
     assert!(said.contains("500 Internal Server Error: etcd failed: reason withheld"), "{run}");
 }
 
@@ -145,7 +145,7 @@ fn another_status_is_worth_a_word() {
 fn what_is_wrong_with_a_certificate_is_named() {
     let bad = |answers: &Answers, signer: Option<&Authority>, words: &str| {
         let run = found(asked(answers, signer), "service-certificate");
-        assert!(reason(&run, "service-certificate").contains(words), "{words}: {run}");
+        assert!(run.reason("service-certificate").contains(words), "{words}: {run}");
     };
     let years = |from, until| Answers { years: (from, until), ..Answers::ok() };
     bad(&years(2001, 2002), None, "the certificate ended at 2002-01-01T00:00:00Z; it is 20");
@@ -163,7 +163,7 @@ fn without_authorities_nothing_is_verified_and_no_token_is_sent() {
     let _api = authority.server(&cluster, &Answers::ok());
     let run = run(&cluster.pod, &["--readyz"]).expect(5);
     assert_eq!(run.codes("unknown"), ["proof-required", "service-unverified"], "{run}");
-    assert!(reason(&run, "service-unverified").contains("ca.crt: cannot be read: ENOENT"), "{run}");
+    assert!(run.reason("service-unverified").contains("ca.crt: cannot be read: ENOENT"), "{run}");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn without_a_token_the_request_is_sent_all_the_same() {
     let run = run(&cluster.pod, &flags.iter().map(String::as_str).collect::<Vec<_>>());
     // This server refuses whoever has no token.
     let run = found(run, "service-unexpected-answer");
-    assert!(reason(&run, "service-unexpected-answer").contains("400 Bad Request"), "{run}");
+    assert!(run.reason("service-unexpected-answer").contains("400 Bad Request"), "{run}");
 }
 
 #[test]
