@@ -3,17 +3,10 @@
 use hickory_proto::rr::RecordType;
 
 use super::responder::{Responder, Stand, bytes, cluster, kind};
-use super::{CLUSTER, fine, found, pod, run};
+use super::{CLUSTER, fine, found, pod, run, served};
 use crate::world::Pod;
 
 const BURST: [&str; 2] = ["--dns-burst", "10"];
-
-fn served() -> (Pod, Responder) {
-    let pod = pod();
-    let server =
-        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    (pod, server)
-}
 
 fn filter(pod: &Pod, rules: &str) {
     pod.node.sh(&format!(

@@ -1,19 +1,11 @@
 //! What the environment adds to resolv.conf, for glibc alone.
 
-use super::responder::{Responder, Stand, bytes, cluster};
-use super::{CLUSTER, fine, found, launch, pod};
+use super::{CLUSTER, fine, found, launch, served};
 use crate::world::{Output, Pod};
 
 fn with(pod: &Pod, variables: &[(&str, &str)], more: &[&str]) -> Output {
     let launch = launch(pod, CLUSTER, more);
     variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value)).run()
-}
-
-fn served() -> (Pod, Responder) {
-    let pod = pod();
-    let server =
-        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    (pod, server)
 }
 
 #[test]

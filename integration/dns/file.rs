@@ -1,17 +1,10 @@
 //! Files as people mount them over the kubelet's, with a nameserver that answers whoever asks it.
 
 use super::responder::{Responder, Stand, bytes, cluster};
-use super::{CLUSTER, fine, found, pod, run};
-use crate::world::{Pod, Who};
+use super::{CLUSTER, fine, found, pod, run, served};
+use crate::world::Who;
 
 const REST: &str = "search svc.cluster.local\n";
-
-fn served() -> (Pod, Responder) {
-    let pod = pod();
-    let server =
-        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    (pod, server)
-}
 
 #[test]
 fn what_glibc_reads_otherwise_blocks() {

@@ -1,7 +1,6 @@
 //! /etc/hosts goes before DNS: a name that it pins is shown with both answers.
 
-use super::responder::{Responder, Stand, bytes, cluster};
-use super::{CLUSTER, fine, found, pod};
+use super::{CLUSTER, fine, found, served};
 use crate::world::{Output, Pod, Who};
 
 const KUBELET: &str = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n10.77.0.2\tpod-1\n";
@@ -17,13 +16,6 @@ fn with(pod: &Pod, hosts: &str, names: &str) -> Output {
     let flags = ["check", "dns", "--mesh", "none", "--output", "json"];
     let files = ["--hosts", &hosts, "--resolv-conf", &resolv, "--dns-name", names];
     pod.run(Who::App, &[&flags[..], &files].concat())
-}
-
-fn served() -> (Pod, Responder) {
-    let pod = pod();
-    let server =
-        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    (pod, server)
 }
 
 #[test]

@@ -31,6 +31,14 @@ fn pod() -> Pod {
     World::DUAL.start()
 }
 
+/// A pod whose node answers as a cluster's DNS does.
+fn served() -> (Pod, Responder) {
+    let pod = pod();
+    let server =
+        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
+    (pod, server)
+}
+
 /// podprobe's dns layer, with this resolv.conf, as an application in no mesh.
 fn launch<'p>(pod: &'p Pod, resolv_conf: &str, more: &[&str]) -> Launch<'p> {
     let path = pod.file("resolv.conf");

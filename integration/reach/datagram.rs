@@ -49,7 +49,7 @@ fn a_datagram_is_answered_refused_or_lost() {
         says(
             &fails(other, "reach-answer-unexpected"),
             "reach-answer-unexpected",
-            "another answer: \\\"ping\\\"",
+            "another answer: \"ping\"",
         );
     }
     let closed = fails(run(&pod, &["udp://10.77.0.1:9998?send=text:x"]), "reach-refused");
