@@ -13,8 +13,9 @@ use tokio::{
 };
 
 use super::{
-    message::{Decoded, Question, decode, encode},
+    message::{Decoded, decode, encode},
     outcome::Outcome,
+    reply::Question,
 };
 use crate::{
     layer::{

@@ -15,8 +15,9 @@ use tokio::{
 
 use super::{
     ask::once,
-    message::{Decoded, Question, Record, decode, encode},
+    message::{Decoded, decode, encode},
     outcome::Outcome,
+    reply::{Question, Record},
 };
 use crate::{layer::redirect::Play, net::datagram};
 

@@ -16,9 +16,9 @@ use super::{
     conf::File,
     expansion::expand,
     hosts,
-    message::{Question, Record},
     outcome::Outcome,
     path::happened,
+    reply::{Question, Record},
     servers::socket_address,
 };
 use crate::{

@@ -14,6 +14,7 @@ mod jobs;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+mod looker;
 mod observe;
 mod once;
 mod outcome;

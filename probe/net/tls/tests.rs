@@ -1,3 +1,5 @@
+//! Handshakes with servers of this process, over a pipe.
+
 use rcgen::{CertificateParams, DnType, KeyPair, SanType};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
