@@ -145,6 +145,20 @@ fn names_are_looked_up_as_the_c_library_does() {
 }
 
 #[test]
+fn another_hosts_file_counts_and_a_final_dot_evades_it() {
+    let pod = pod();
+    let _dns = Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
+    let _db = Server::on(&pod.node, "10.77.0.1:5432", hangs);
+    let hosts = pod.file("other-hosts");
+    fs::write(&hosts, "10.77.0.1 DB\n").expect("a file");
+    let hosts = hosts.display().to_string();
+    let with = |target| resolving(&pod, &[target], "").env("PODPROBE_HOSTS", &hosts).run();
+    fine(with("db:5432"));
+    fails(with("db.:5432"), "reach-name-missing");
+    fails(resolving(&pod, &["db:5432"], "").run(), "reach-name-missing");
+}
+
+#[test]
 fn a_name_that_is_denied_is_told_from_one_that_nobody_knows() {
     let pod = pod();
     let silent = resolving(&pod, &["nosuch:80"], "").run();

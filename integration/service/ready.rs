@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::crypto::ring;
@@ -154,6 +155,29 @@ fn what_is_wrong_with_a_certificate_is_named() {
     bad(&elsewhere, None, "names kubernetes, 10.0.0.1, not 10.96.0.1");
     bad(&Answers::ok(), Some(&Authority::new()), "a trusted one's name, but another key");
     bad(&Answers::ok(), Some(&Authority::called("proxy")), "signed by no trusted authority");
+}
+
+#[test]
+fn nothing_is_said_to_who_cannot_prove_who_he_is() {
+    let authority = Authority::new();
+    let proxy = Authority::called("proxy");
+    for (signer, proven) in [(&authority, true), (&proxy, false)] {
+        let cluster = Cluster::programmed();
+        let config = Arc::new(signer.config(&Answers::ok()));
+        let (tell, heard) = std::sync::mpsc::channel();
+        let _api = Server::on(&cluster.outside, OUTSIDE, move |stream| {
+            let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
+            let read = StreamOwned::new(session, stream).read(&mut [0; 64]);
+            tell.send(read.unwrap_or(0)).expect("the test waits");
+        });
+        let flags = mounted(&cluster, &authority);
+        let run = run(&cluster.pod, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+        // The bare hello, and the connection of the request.
+        let next = || heard.recv_timeout(Duration::from_secs(10)).expect("a connection");
+        let heard = [next(), next()];
+        assert_eq!(heard.iter().sum::<usize>() > 0, proven, "{heard:?} {run}");
+        assert_eq!(run.findings("service-certificate").is_empty(), proven, "{run}");
+    }
 }
 
 #[test]
