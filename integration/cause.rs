@@ -11,8 +11,8 @@ use crate::node::{
     conf::{CILIUM, ISTIO, calico},
     host::Host,
 };
-use crate::service::server::{SERVER_HELLO, Server, says};
-use crate::world::{Backend, Launch, Node, Output, Pod, Rules, Who, World};
+use crate::world::server::{SERVER_HELLO, says};
+use crate::world::{Backend, Launch, Node, Output, Pod, Rules, Server, Who, World};
 
 /// The cluster's nameserver, whose service stands on the node itself.
 const DNS: &str = "10.96.0.10";
@@ -35,21 +35,9 @@ impl Cluster {
         Cluster { pod, _servers: (dns, api) }
     }
 
-    /// A rule where packets from the pod come in.
-    fn rule(&self, rule: &str) {
-        rule_on(&self.pod.node, rule);
-    }
-
     fn run(&self, targets: &[&str]) -> Output {
         launch(&self.pod, &["dns", "service"], targets).run()
     }
-}
-
-fn rule_on(node: &Node, rule: &str) {
-    node.sh(&format!(
-        "nft 'add table inet t; add chain inet t in {{ type filter hook input priority 0; }}; \
-         add chain inet t through {{ type filter hook forward priority 0; }}; add rule inet t {rule}'"
-    ));
 }
 
 /// podprobe's look at these layers and targets.
@@ -119,7 +107,7 @@ fn a_gateway_that_nobody_answers_for_is_the_nodes_side() {
 fn silent_dns_beside_an_api_server_that_answers_is_a_policy() {
     let cluster = Cluster::start();
     assert_eq!(cluster.run(&[]).expect(0).cause(), "");
-    cluster.rule("in ip daddr 10.96.0.10 drop");
+    cluster.pod.node.filter("input", "ip daddr 10.96.0.10 drop");
     let run = is(cluster.run(&[]), 40, "dns-blocked-by-policy", &["dns-silent"]);
     assert_eq!(run.report()["cause"]["likely"], true, "{run}");
 }
@@ -127,14 +115,14 @@ fn silent_dns_beside_an_api_server_that_answers_is_a_policy() {
 #[test]
 fn a_policy_that_rejects_dns_is_one_as_well() {
     let cluster = Cluster::start();
-    cluster.rule("in ip daddr 10.96.0.10 reject with icmpx admin-prohibited");
+    cluster.pod.node.filter("input", "ip daddr 10.96.0.10 reject with icmpx admin-prohibited");
     is(cluster.run(&[]), 40, "dns-blocked-by-policy", &["dns-rejected"]);
 }
 
 #[test]
 fn silent_dns_without_an_api_server_is_not_called_a_policy() {
     let cluster = Cluster::start();
-    cluster.rule("in ip daddr 10.96.0.0/24 drop");
+    cluster.pod.node.filter("input", "ip daddr 10.96.0.0/24 drop");
     let run = cluster.run(&[]).expect(40);
     assert_eq!(run.cause(), "dns-silent", "{run}");
 }
@@ -143,7 +131,7 @@ fn silent_dns_without_an_api_server_is_not_called_a_policy() {
 fn a_node_that_rejects_dns_for_want_of_endpoints_is_coredns() {
     let cluster = Cluster::start();
     cluster.pod.node.sh("ip address del 10.96.0.10/32 dev lo");
-    cluster.rule("through ip daddr 10.96.0.10 reject with icmpx port-unreachable");
+    cluster.pod.node.filter("forward", "ip daddr 10.96.0.10 reject with icmpx port-unreachable");
     let run = is(cluster.run(&[]), 40, "coredns-no-endpoints", &["dns-rejected"]);
     assert!(run.report()["cause"]["reason"].to_string().contains("10.77.0.1"), "{run}");
 }
@@ -160,7 +148,7 @@ fn a_service_address_that_leaks_is_kube_proxy() {
 fn services_that_keep_silent_beside_an_address_that_answers_are_kube_proxy() {
     let cluster = Cluster::start();
     let _target = target(&cluster.pod.node, "10.77.0.1:8080");
-    cluster.rule("in ip daddr 10.96.0.0/24 drop");
+    cluster.pod.node.filter("input", "ip daddr 10.96.0.0/24 drop");
     let run = cluster.run(&["tcp://10.77.0.1:8080"]);
     is(run, 50, "kube-proxy-down", &["service-silent", "dns-silent"]);
 }
@@ -208,7 +196,7 @@ fn silence_behind_a_router_that_is_heard_is_a_firewall_outside() {
 #[test]
 fn targets_that_are_all_rejected_while_names_resolve_are_egress() {
     let cluster = Cluster::start();
-    cluster.rule("through tcp dport 443 reject with icmpx admin-prohibited");
+    cluster.pod.node.filter("forward", "tcp dport 443 reject with icmpx admin-prohibited");
     let targets = ["tcp://203.0.113.9:443", "tcp://10.99.0.9:443"];
     is(cluster.run(&targets), 60, "egress-only", &["reach-rejected"]);
     let run = cluster.run(&targets[..1]).expect(60);
@@ -222,13 +210,16 @@ fn one_family_that_fails_in_everything_is_that_family() {
         .map(|at| target(&cluster.pod.node, at));
     let targets = ["tcp://10.77.0.1:8080", "tcp://[fd77::1]:8080", "tcp://[fd77::1]:8081"];
     assert_eq!(cluster.run(&targets).expect(0).cause(), "");
-    cluster.rule("in meta nfproto ipv6 tcp dport 8080-8081 reject with icmpx admin-prohibited");
+    cluster.pod.node.filter(
+        "input",
+        "meta nfproto ipv6 tcp dport 8080-8081 reject with icmpx admin-prohibited",
+    );
     let run = is(cluster.run(&targets), 60, "family-broken", &["reach-rejected"]);
     assert!(
         run.report()["cause"]["reason"].to_string().contains("everything asked for in IPv6"),
         "{run}"
     );
-    cluster.rule("in tcp dport 8080 reject with icmpx admin-prohibited");
+    cluster.pod.node.filter("input", "tcp dport 8080 reject with icmpx admin-prohibited");
     let run = cluster.run(&targets).expect(60);
     assert_ne!(run.cause(), "family-broken", "IPv4 fails as well: {run}");
 }

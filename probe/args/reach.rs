@@ -57,7 +57,11 @@ impl ReachArgs {
         }
         #[cfg(feature = "tls")]
         if let Some(file) = &self.ca_file {
-            crate::layer::reach::roots(file)?;
+            use crate::{layer::exchange::TlsFailure, net::tls::Client};
+
+            if let Err(TlsFailure::Roots { path, problem }) = Client::new(Some(file)) {
+                return Err(format!("--ca-file: {path} {problem}"));
+            }
         }
         Ok(ReachPlan {
             targets,

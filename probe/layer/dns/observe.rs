@@ -16,9 +16,10 @@ use super::{
     environment::Variables,
     expansion::expand,
     hosts::Hosts,
-    message::{Question, Record, encode},
+    message::encode,
     outcome::{Asked, Nameserver, Outcome, Purpose, Seen},
     pinned::api_names,
+    reply::{Question, Record},
     servers::{servers, socket_address},
     zone,
 };

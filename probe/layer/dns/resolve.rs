@@ -4,8 +4,7 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
-    fs,
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
@@ -16,9 +15,10 @@ use super::{
     ask::{PATIENCE, ask},
     conf::File,
     expansion::expand,
-    message::{Question, Record},
+    hosts,
     outcome::Outcome,
     path::happened,
+    reply::{Question, Record},
     servers::socket_address,
 };
 use crate::{
@@ -29,9 +29,6 @@ use crate::{
         resolv_conf::{Reader, Reading, Server},
     },
 };
-
-/// The names that need no DNS.
-const HOSTS: &str = "/etc/hosts";
 
 /// What came of looking a name up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,13 +49,13 @@ pub struct Resolver<'a> {
     pod: &'a Pod,
     egress: Egress<'a>,
     reading: Reading,
-    hosts: BTreeMap<String, Vec<IpAddr>>,
+    hosts: HashMap<String, Vec<IpAddr>>,
     /// The server that answered last: others may be dead, which need not be found out for each name.
     preferred: Cell<usize>,
 }
 
 impl<'a> Resolver<'a> {
-    /// Reads resolv.conf and /etc/hosts.
+    /// Reads resolv.conf and the hosts file.
     #[must_use]
     pub fn new(plan: &'a Plan, pod: &'a Pod) -> Resolver<'a> {
         let mut reading = File::look(&plan.dns.resolv_conf).read(Reader::Glibc);
@@ -67,7 +64,7 @@ impl<'a> Resolver<'a> {
             let here = Server { address: Ipv4Addr::LOCALHOST.into(), scope: None };
             reading.servers.push(here);
         }
-        let hosts = hosts(&fs::read_to_string(HOSTS).unwrap_or_default());
+        let hosts = hosts::all(&plan.dns.hosts);
         let egress = Egress::new(plan, pod);
         Resolver { pod, egress, reading, hosts, preferred: Cell::new(0) }
     }
@@ -90,9 +87,10 @@ impl<'a> Resolver<'a> {
             let of = addresses.iter().copied().filter(|ip| families.contains(&Family::of(*ip)));
             of.collect::<Vec<IpAddr>>()
         };
-        let bare = name.trim_end_matches('.').to_ascii_lowercase();
+        let typed = name.to_ascii_lowercase();
+        let bare = typed.trim_end_matches('.');
         let own = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
-        let found = match self.hosts.get(&bare) {
+        let found = match self.hosts.get(&typed) {
             Some(addresses) => known(addresses),
             // RFC 6761: nobody is asked for it.
             None if bare == "localhost" || bare.ends_with(".localhost") => known(&own),
@@ -178,43 +176,5 @@ impl<'a> Resolver<'a> {
             }
         }
         (outcome, masked)
-    }
-}
-
-/// hosts(5): an address and its names a line.
-fn hosts(text: &str) -> BTreeMap<String, Vec<IpAddr>> {
-    let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
-    for line in text.lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = line.split_ascii_whitespace();
-        let Some(address) = words.next().and_then(|word| word.parse().ok()) else { continue };
-        for name in words {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            hosts.entry(name).or_default().push(address);
-        }
-    }
-    hosts
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::hosts;
-
-    #[test]
-    fn every_name_of_a_line_has_its_address_and_comments_have_none() {
-        let read = hosts("10.0.0.7\tdb db.local # old: 10.0.0.8 gone\nfd00::7 DB.\nbroken db\n");
-        let of = |name: &str| read.get(name).map(|a| a.iter().map(ToString::to_string).collect());
-        assert_eq!(of("db"), Some(vec!["10.0.0.7".to_owned(), "fd00::7".to_owned()]));
-        assert_eq!(of("db.local"), Some(vec!["10.0.0.7".to_owned()]));
-        assert_eq!(of("gone"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn foreign_text_never_panics(text in "\\PC*") {
-            let _ = hosts(&text);
-        }
     }
 }
