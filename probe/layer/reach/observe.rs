@@ -39,17 +39,21 @@ const LADDERS: u32 = 16;
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Tries the plan's targets.
-pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
+/// However little time is left, silence means something only after a while.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Tries the plan's targets; of a plan that waits, for `patience`.
+pub async fn observe(plan: &Plan, pod: &Pod, patience: Duration) -> Seen {
     let looker = Looker {
         plan,
         pod,
         egress: Egress::new(plan, pod),
         tools: tools(plan),
         ladders: Cell::new(LADDERS),
+        until: plan.waits.then(|| Instant::now() + patience),
     };
     let families = plan.addresses(pod).families;
-    let jobs = Planner { plan, pod, families }.jobs().await;
+    let jobs = Planner { plan, pod, families, patience }.jobs().await;
     let count = jobs.len();
     let room = limit::descriptors(count as u64 + SPARE).saturating_sub(SPARE);
     let at_once = usize::try_from(room).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
@@ -92,6 +96,8 @@ struct Looker<'a> {
     tools: Tools,
     /// How many more ladders may be climbed.
     ladders: Cell<u32>,
+    /// When another attempt is of no use any more; a plan that looks once takes what it takes.
+    until: Option<Instant>,
 }
 
 impl Looker<'_> {
@@ -117,8 +123,7 @@ impl Looker<'_> {
         };
         let transport = transport(&target.kind, question);
         let play = self.play(target, address, transport, &mut probe);
-        let patience = target.timeout_ms.unwrap_or(self.plan.reach.timeout_ms);
-        let to = To { address, play, patience: Duration::from_millis(patience) };
+        let to = To { address, play, patience: self.patience(target) };
         self.insist(target, job.question.as_ref(), to, &mut probe).await;
         let silent = matches!(probe.outcome, Outcome::Not(Failure::Silent { .. }));
         if silent {
@@ -150,6 +155,16 @@ impl Looker<'_> {
         if speaks && target.blocked.is_none() { &Play::Own } else { play }
     }
 
+    fn patience(&self, target: &Target) -> Duration {
+        let wanted = Duration::from_millis(target.timeout_ms.unwrap_or(self.plan.reach.timeout_ms));
+        wanted.min(self.left().max(LEAST_PATIENCE))
+    }
+
+    fn left(&self) -> Duration {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        self.until.map_or(Duration::MAX, left)
+    }
+
     /// Tries until it is as it must be or attempts are used up; what must be blocked, until it is
     /// not or the hold is over.
     async fn insist(
@@ -167,6 +182,7 @@ impl Looker<'_> {
                 let reason = probe.captured.clone().unwrap_or_default();
                 Outcome::Not(Failure::Masked { reason })
             } else {
+                let to = To { patience: self.patience(target), ..to };
                 once(&self.tools, &target.kind, question, to).await
             };
             probe.tries += 1;
@@ -176,7 +192,7 @@ impl Looker<'_> {
             let masked = matches!(probe.outcome, Outcome::Not(Failure::Masked { .. }));
             let hold = target.blocked.map(Duration::from_millis);
             let over = match hold {
-                None => open || probe.tries >= attempts,
+                None => open || probe.tries >= attempts || self.left().is_zero(),
                 Some(hold) => super::verdict::is_open(&probe.outcome) || begin.elapsed() >= hold,
             };
             if over || masked {
