@@ -52,7 +52,7 @@ pub async fn observe(plan: &Plan, pod: &Pod, patience: Duration) -> Seen {
         ladders: Cell::new(LADDERS),
         until: plan.waits.then(|| Instant::now() + patience),
     };
-    let families = plan.addresses(pod).families;
+    let families = plan.families_out(pod);
     let jobs = Planner { plan, pod, families, patience }.jobs().await;
     let count = jobs.len();
     let room = limit::descriptors(count as u64 + SPARE).saturating_sub(SPARE);

@@ -56,7 +56,7 @@ pub async fn observe(
     let until = Instant::now() + patience;
     let mut named = named(plan, environment);
     let resolver = Resolver::new(plan, pod, patience);
-    let families = plan.addresses(pod).families;
+    let families = plan.families_out(pod);
     for one in named.iter_mut().filter(|one| one.host.parse::<IpAddr>().is_err()) {
         one.resolved = Some(resolver.look_up(&one.host, &families).await);
     }
