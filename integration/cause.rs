@@ -4,8 +4,9 @@
 use std::net::TcpListener;
 
 use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{Record, RecordType};
 
-use crate::dns::responder::{Dnsmasq, Responder, Stand, bytes, with_code};
+use crate::dns::responder::{Dnsmasq, Responder, Stand, bytes, cluster, kind, name, v4, with_code};
 use crate::mtu::place::{Place, Way};
 use crate::node::{
     conf::{CILIUM, ISTIO, calico},
@@ -225,6 +226,72 @@ fn one_family_that_fails_in_everything_is_that_family() {
 }
 
 #[test]
+fn a_family_in_which_anything_answers_is_not_broken() {
+    let cluster = Cluster::start();
+    let _targets = ["10.77.0.1:8080", "[fd77::1]:8080"].map(|at| target(&cluster.pod.node, at));
+    let targets = ["tcp://10.77.0.1:8080", "tcp://[fd77::1]:8080"];
+    let closed = ["tcp://10.77.0.1:81", "tcp://10.77.0.1:82"];
+    let run = cluster.run(&[&targets[..], &closed].concat()).expect(60);
+    assert_eq!(run.cause(), "reach-refused", "two closed ports are no family: {run}");
+}
+
+#[test]
+fn what_is_blocked_is_not_what_is_reached() {
+    let cluster = Cluster::start();
+    cluster.pod.node.filter("input", "iifname host drop");
+    let blocked = ["!tcp://10.77.0.1:8080?timeout=300ms"];
+    for layers in [&["dns", "service"][..], &["dns"]] {
+        let run = launch(&cluster.pod, layers, &blocked).run().expect(40);
+        assert_eq!(run.cause(), "dns-silent", "nothing answered: {run}");
+    }
+}
+
+#[test]
+fn a_nameserver_elsewhere_that_a_firewall_rejects_has_no_endpoints_to_lack() {
+    let cluster = Cluster::start();
+    cluster.pod.node.filter(
+        "forward",
+        "meta l4proto { tcp, udp } th dport 53 reject with icmpx port-unreachable",
+    );
+    let path = cluster.pod.file("elsewhere.conf");
+    std::fs::write(&path, "nameserver 192.0.2.53\n").expect("write resolv.conf");
+    let path = path.display().to_string();
+    let flags = ["check", "dns", "service", "--mesh", "none", "--output", "json"];
+    let flags = [&flags[..], &["--resolv-conf", &path, "--api-server", "10.96.0.1:443"]].concat();
+    let run = cluster.pod.run(Who::App, &flags);
+    is(run, 40, "dns-blocked-by-policy", &["dns-rejected"]);
+}
+
+#[test]
+fn what_was_answered_does_not_follow_from_silence() {
+    let cluster = Cluster::start();
+    let _open = target(&cluster.pod.node, "10.77.0.1:8080");
+    cluster.pod.node.filter("input", "ip daddr 10.96.0.10 drop");
+    let run = cluster.run(&["!tcp://10.77.0.1:8080", "tcp://db.shop:5432"]).expect(40);
+    assert_eq!(run.cause(), "dns-blocked-by-policy", "{run}");
+    assert_eq!(
+        run.report()["cause"]["explains"],
+        serde_json::json!(["reach-name-unresolved"]),
+        "an open target has its own reason: {run}"
+    );
+}
+
+#[test]
+fn what_the_nodes_files_lack_is_told_beside_its_consequence() {
+    let cluster = Cluster::start();
+    let host = Host::new(&cluster.pod);
+    host.file("etc/cni/net.d/10-calico.conflist", &calico(""));
+    std::fs::remove_file(host.root.join("opt/cni/bin/calico")).expect("a plugin less");
+    crate::world::sh("ip link del eth0");
+    let root = host.root.display().to_string();
+    let layers = ["link", "route", "node", "--host-root", &root];
+    let run = launch(&cluster.pod, &layers, &[]).run().expect(10);
+    assert_eq!(run.cause(), "cni-setup-failed", "{run}");
+    assert!(run.codes("fail").contains(&"cni-plugin-missing".to_owned()), "{run}");
+    assert_eq!(run.report()["cause"]["explains"], serde_json::json!([]), "{run}");
+}
+
+#[test]
 fn what_stalls_behind_a_black_hole_follows_from_it() {
     let place = Place::start().narrow(Way::Out, 1300).mute();
     let _dns = Dnsmasq::at(&place.far, ["10.99.0.2", "fd99::2"]);
@@ -265,4 +332,26 @@ fn a_mesh_plugin_that_nobody_runs_explains_missing_rules() {
     pod.load(Backend::IptablesNft, &Rules::istio());
     let run = pod.run(Who::App, &flags).expect(80);
     assert_eq!(run.cause(), "cni-mesh-not-chained", "this pod has its rules: {run}");
+}
+
+#[test]
+fn an_api_server_outside_the_cluster_is_no_service_that_leaks() {
+    let pod = World::DUAL.start();
+    let _outside = pod.node.outside();
+    pod.node.sh("ip address add 10.96.0.10/32 dev lo");
+    let _dns = Responder::on(&pod.node, Stand::at(DNS), |query, _| {
+        let mut answer = cluster(query);
+        if name(query) == "api.example.com." && kind(query) == RecordType::A {
+            answer = with_code(query, ResponseCode::NoError);
+            let owner = query.queries[0].name().clone();
+            answer.add_answers([Record::from_rdata(owner, 5, v4("198.51.100.1"))]);
+        }
+        bytes(&answer)
+    });
+    let by_name = |launch: Launch| launch.env("KUBERNETES_SERVICE_HOST", "api.example.com").run();
+    let run = by_name(launch(&pod, &["service"], &[])).expect(50);
+    assert_eq!(run.cause(), "service-silent", "no ClusterIP is lost: {run}");
+    pod.node.filter("forward", "tcp dport 443 reject with icmpx port-unreachable");
+    let run = by_name(launch(&pod, &["service"], &[])).expect(50);
+    assert_eq!(run.cause(), "service-rejected", "nobody's endpoints are missing: {run}");
 }

@@ -20,6 +20,8 @@ mod documents;
 mod dropin;
 /// The world itself, without podprobe.
 mod harness;
+/// A gate whose time is short.
+mod haste;
 /// Rules as they should be: no false alarm.
 mod intact;
 /// Nothing that podprobe sends gets beyond the first hop.

@@ -197,3 +197,30 @@ fn a_recording_judges_the_same_elsewhere() {
     let run = pod.run(Who::App, &["check", "--replay", &path, "--output", "json"]);
     fails(run, "reach-refused");
 }
+
+#[test]
+fn a_name_in_ipv4_is_reached_from_an_ipv6_pod_whose_node_translates_for_it() {
+    use crate::world::sh;
+    let pod = pod();
+    // As the AWS VPC CNI makes a pod of an IPv6 cluster.
+    sh("ip address del 10.77.0.2/24 dev eth0; ip address add 169.254.172.2/22 dev eth0; \
+        ip route add default via 169.254.172.1");
+    pod.node.sh("ip address add 169.254.172.1/22 dev host; ip address add 192.0.2.80/32 dev lo");
+    let _server = Server::on(&pod.node, "192.0.2.80:8080", hangs);
+    let _dns = Responder::on(&pod.node, Stand::at("fd77::1"), |query, _| {
+        let mut answer = cluster(query);
+        answer.answers.retain(|record| record.record_type() != hickory_proto::rr::RecordType::AAAA);
+        bytes(&answer)
+    });
+    let path = pod.file("resolv.conf");
+    fs::write(&path, "nameserver fd77::1\n").expect("write resolv.conf");
+    let path = path.display().to_string();
+    let flags = ["check", "dns", "reach", "--mesh", "none", "--resolv-conf", &path];
+    let more = ["--dns-name", "example.com", "-t", "tcp://example.com:8080", "--output", "json"];
+    let run = pod.run(Who::App, &[&flags[..], &more].concat()).expect(0);
+    says(&run, "reach-holds", "192.0.2.80");
+    // Without that address there is no way to IPv4.
+    sh("ip address del 169.254.172.2/22 dev eth0");
+    let run = pod.run(Who::App, &[&flags[..], &more].concat()).expect(40);
+    assert_eq!(run.cause(), "dns-name-missing", "{run}");
+}

@@ -1,5 +1,7 @@
 //! The findings as the table of correlations asks for them, and what it answers.
 
+use serde_json::Value;
+
 use super::Cause;
 use crate::{
     finding::{Code, Finding, Layer, Severity},
@@ -47,6 +49,25 @@ impl<'a> Facts<'a> {
         self.findings.iter().find(|f| f.code == code && f.severity == Severity::Ok)
     }
 
+    /// The targets that answer, if any does; what is only blocked proves no network.
+    pub(super) fn answering(&self) -> Option<&'a Finding> {
+        let count = |f: &Finding| f.evidence.get("answering").and_then(Value::as_u64);
+        self.held(Code::ReachHolds).filter(|f| count(f) > Some(0))
+    }
+
+    /// Whether anybody outside the pod answers in this family.
+    pub(super) fn family_answers(&self, family: Family) -> bool {
+        self.findings.iter().filter(|f| f.severity == Severity::Ok).any(|f| match f.code {
+            Code::ServiceHolds => f.family == Some(family),
+            Code::DnsHolds | Code::ReachHolds => {
+                let families = f.evidence.get("families").and_then(Value::as_array);
+                let name = family.to_string();
+                families.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(&*name)))
+            }
+            _ => false,
+        })
+    }
+
     /// Whether somebody outside the pod answers in the family that is not this one.
     pub(super) fn other_family_answers(&self, family: Family) -> bool {
         let api = |f: &Finding| f.code == Code::ServiceHolds && f.family != Some(family);
@@ -68,11 +89,32 @@ impl<'a> Facts<'a> {
         from: Layer,
     ) -> Told<'a> {
         let others = self.failures().filter(|f| f.layer >= from && f.code != first.code);
+        let others = others.filter(|f| may_follow(f));
         let mut explains: Vec<Code> = others.map(|f| f.code).collect();
         explains.sort_unstable();
         explains.dedup();
         Told { code, first, because, likely: false, also: Vec::new(), explains }
     }
+}
+
+/// Whether a failure can follow from a network that does not work: not what was answered, and not
+/// what the node's files say, which break the network and are not broken by it.
+fn may_follow(failure: &Finding) -> bool {
+    let answered = [
+        Code::ServiceNotTls,
+        Code::ServiceCertificate,
+        Code::ServiceNotReady,
+        Code::ServiceUnexpectedAnswer,
+        Code::ReachOpenButBlocked,
+        Code::ReachTlsUntrusted,
+        Code::ReachTlsName,
+        Code::ReachTlsExpired,
+        Code::ReachTlsExpiring,
+        Code::ReachHttpStatus,
+        Code::ReachGrpcNotServing,
+        Code::ReachSlow,
+    ];
+    failure.layer != Layer::Node && !answered.contains(&failure.code)
 }
 
 impl Told<'_> {

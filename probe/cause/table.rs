@@ -72,7 +72,7 @@ fn kube_proxy_down<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     }
     let first = facts.failed(&[Code::ServiceSilent])?;
     facts.failed(&[Code::DnsSilent, Code::DnsNodeLocalDown])?;
-    facts.held(Code::ReachHolds)?;
+    facts.answering()?;
     let told = facts.told(Code::KubeProxyDown, first, because, Layer::Dns);
     Some(told.and(&[Code::DnsSilent]).likely())
 }
@@ -101,7 +101,10 @@ fn coredns_without_endpoints<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     facts.held(Code::ServiceHolds)?;
     let because = "the node has no endpoint for the DNS service, while the API server answers";
     let told = facts.told(Code::CorednsNoEndpoints, first, because, Layer::Dns);
-    let icmp = first.evidence.get("icmp").and_then(|icmp| icmp.as_str());
+    let text = |name: &str| first.evidence.get(name).and_then(|value| value.as_str());
+    // A server elsewhere has no endpoints: there a firewall rejects, whose usual answer is the same.
+    text("question").filter(|name| name.starts_with("kubernetes.default.svc."))?;
+    let icmp = text("icmp");
     // Port unreachable, in IPv4 and IPv6: what kube-proxy's rules for a service without endpoints say.
     ["3/3", "1/4"].iter().any(|code| icmp == Some(code)).then_some(told)
 }
@@ -123,7 +126,7 @@ fn family_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let all = facts.failures().all(|f| f.family == Some(family) && f.layer >= Layer::Dns);
     let several =
         facts.failures().map(|f| (f.layer, &f.subject)).collect::<BTreeSet<_>>().len() > 1;
-    let other = facts.other_family_answers(family);
+    let other = facts.other_family_answers(family) && !facts.family_answers(family);
     let because = match family {
         Family::Ipv4 => "everything asked for in IPv4 fails, and the rest answers",
         Family::Ipv6 => "everything asked for in IPv6 fails, and the rest answers",
@@ -160,7 +163,7 @@ fn silent_outside<'a>(facts: &Facts<'a>) -> Option<&'a Finding> {
     let cluster = works.iter().any(|code| facts.held(*code).is_some());
     let all = facts.failures().all(|f| silent.contains(&f.code) && is_outside(f));
     let first = facts.failed(&silent)?;
-    (cluster && all && facts.held(Code::ReachHolds).is_none()).then_some(first)
+    (cluster && all && facts.answering().is_none()).then_some(first)
 }
 
 /// A target that no cluster has inside.
@@ -194,7 +197,7 @@ fn egress_only<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let several = facts.failures().count() > 1;
     facts.held(Code::DnsHolds)?;
     let because = "names resolve, and not one target can be connected to";
-    (all && several && facts.held(Code::ReachHolds).is_none())
+    (all && several && facts.answering().is_none())
         .then(|| facts.told(Code::EgressOnly, first, because, Layer::Reach))
 }
 
@@ -204,7 +207,7 @@ fn dns_only<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
         [Code::ReachNameMissing, Code::ReachNameUnresolved, Code::ServiceNameUnresolved];
     let first = facts.failures().filter(|f| f.layer == Layer::Dns).min_by_key(|f| f.code)?;
     let all = facts.failures().all(|f| f.layer == Layer::Dns || about_names.contains(&f.code));
-    facts.held(Code::ReachHolds)?;
+    facts.answering()?;
     let because = "addresses are reached, and only names are not";
     all.then(|| facts.told(Code::DnsOnly, first, because, Layer::Dns))
 }

@@ -171,6 +171,18 @@ impl Plan {
         }
     }
 
+    /// The families in which the pod can connect to somebody outside: besides those under test,
+    /// IPv4 from a link-local address with a default route, which the node translates (the AWS
+    /// VPC CNI gives every pod of an IPv6 cluster one).
+    #[must_use]
+    pub fn families_out(&self, pod: &Pod) -> Vec<Family> {
+        let mut families = self.addresses(pod).families;
+        if self.families.is_none() && !families.contains(&Family::Ipv4) && pod.has_local_egress() {
+            families.push(Family::Ipv4);
+        }
+        families
+    }
+
     /// The ports whose listeners matter.
     #[must_use]
     pub fn watched_ports(&self) -> Vec<u16> {

@@ -98,6 +98,15 @@ impl Pod {
         usable.into_iter().map(|address| address.ip).collect()
     }
 
+    /// Whether there is an IPv4 address of the link alone, and a default route for it all the same.
+    #[must_use]
+    pub fn has_local_egress(&self) -> bool {
+        let local = |address: &Address| matches!(address.ip, IpAddr::V4(ip) if ip.is_link_local());
+        let default =
+            |route: &Route| route.family == Family::Ipv4 && route.is_default() && route.leads_out();
+        self.addresses.list().iter().any(local) && self.routes.list().iter().any(default)
+    }
+
     /// Whether the address is known to be on a link of this pod, whatever its state.
     #[must_use]
     pub fn has_address(&self, ip: IpAddr) -> bool {

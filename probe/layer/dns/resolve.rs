@@ -6,6 +6,7 @@ use std::{
     cell::Cell,
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -30,6 +31,9 @@ use crate::{
     },
 };
 
+/// However little time is left, silence means something only after a while.
+const LEAST_PATIENCE: Duration = Duration::from_millis(400);
+
 /// What came of looking a name up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,12 +56,14 @@ pub struct Resolver<'a> {
     hosts: HashMap<String, Vec<IpAddr>>,
     /// The server that answered last: others may be dead, which need not be found out for each name.
     preferred: Cell<usize>,
+    /// When no answer is of use any more.
+    until: Instant,
 }
 
 impl<'a> Resolver<'a> {
-    /// Reads resolv.conf and the hosts file.
+    /// Reads resolv.conf and the hosts file; looks names up for so long, all in all.
     #[must_use]
-    pub fn new(plan: &'a Plan, pod: &'a Pod) -> Resolver<'a> {
+    pub fn new(plan: &'a Plan, pod: &'a Pod, patience: Duration) -> Resolver<'a> {
         let mut reading = File::look(&plan.dns.resolv_conf).read(Reader::Glibc);
         if reading.servers.is_empty() {
             // As both C libraries do.
@@ -66,7 +72,8 @@ impl<'a> Resolver<'a> {
         }
         let hosts = hosts::all(&plan.dns.hosts);
         let egress = Egress::new(plan, pod);
-        Resolver { pod, egress, reading, hosts, preferred: Cell::new(0) }
+        let until = Instant::now() + patience;
+        Resolver { pod, egress, reading, hosts, preferred: Cell::new(0), until }
     }
 
     /// The servers' addresses, in the order in which they are asked.
@@ -136,7 +143,8 @@ impl<'a> Resolver<'a> {
         for turn in 0..servers.len() {
             let at = (first + turn) % servers.len();
             let to = servers[at];
-            let (outcome, masked) = self.question(to, &question).await;
+            let patience = self.patience(servers.len() - turn);
+            let (outcome, masked) = self.question(to, &question, patience).await;
             let what = || format!("ask {} for {name} {}: ", to.ip(), record.name());
             if let Outcome::Reply(reply) = &outcome
                 && (reply.rcode == 0 || reply.rcode == 3)
@@ -152,13 +160,28 @@ impl<'a> Resolver<'a> {
                 Some(reason) => Resolved::Masked(reason),
                 None => Resolved::Failed(what() + &happened(&outcome)),
             };
+            if Instant::now() >= self.until {
+                break;
+            }
         }
         said
     }
 
+    /// What is left, shared by so many servers that were not asked yet.
+    fn patience(&self, servers: usize) -> Duration {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(servers.max(1)).unwrap_or(u32::MAX);
+        share.clamp(LEAST_PATIENCE, PATIENCE)
+    }
+
     /// Where the mesh answers in the servers' place, so it does for applications: its answer
     /// counts, and its silence tells nothing.
-    async fn question(&self, to: SocketAddr, question: &Question) -> (Outcome, Option<String>) {
+    async fn question(
+        &self,
+        to: SocketAddr,
+        question: &Question,
+        patience: Duration,
+    ) -> (Outcome, Option<String>) {
         let mut masked = None;
         let mut outcome = Outcome::Silent { tries: 0, waited_ms: 0 };
         for transport in [Transport::Udp, Transport::Tcp] {
@@ -169,7 +192,7 @@ impl<'a> Resolver<'a> {
                 }
                 play => play,
             };
-            outcome = ask(to, transport, play, question, false, PATIENCE).await.outcome;
+            outcome = ask(to, transport, play, question, false, patience).await.outcome;
             match &outcome {
                 Outcome::Reply(reply) if reply.truncated => {}
                 _ => break,

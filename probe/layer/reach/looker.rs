@@ -30,6 +30,8 @@ use crate::{
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
+/// However little time is left, silence means something only after a while.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Everything that a probe depends on besides the target.
 pub(super) struct Looker<'a> {
@@ -39,6 +41,8 @@ pub(super) struct Looker<'a> {
     pub(super) tools: Tools,
     /// How many more ladders may be climbed.
     pub(super) ladders: Cell<u32>,
+    /// When another attempt is of no use any more; a plan that looks once takes what it takes.
+    pub(super) until: Option<Instant>,
 }
 
 impl Looker<'_> {
@@ -65,8 +69,7 @@ impl Looker<'_> {
         };
         let transport = transport(&target.kind, question);
         let play = self.play(target, address, transport, &mut probe);
-        let patience = target.timeout_ms.unwrap_or(self.plan.reach.timeout_ms);
-        let to = To { address, play, patience: Duration::from_millis(patience) };
+        let to = To { address, play, patience: self.patience(target) };
         self.insist(target, job.question.as_ref(), to, &mut probe).await;
         let silent = matches!(probe.outcome, Outcome::Not(Failure::Silent { .. }));
         if silent {
@@ -98,6 +101,16 @@ impl Looker<'_> {
         if speaks && target.blocked.is_none() { &Play::Own } else { play }
     }
 
+    fn patience(&self, target: &Target) -> Duration {
+        let wanted = Duration::from_millis(target.timeout_ms.unwrap_or(self.plan.reach.timeout_ms));
+        wanted.min(self.left().max(LEAST_PATIENCE))
+    }
+
+    fn left(&self) -> Duration {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        self.until.map_or(Duration::MAX, left)
+    }
+
     /// Tries until it is as it must be or attempts are used up; what must be blocked, until it is
     /// not or the hold is over.
     async fn insist(
@@ -115,6 +128,7 @@ impl Looker<'_> {
                 let reason = probe.captured.clone().unwrap_or_default();
                 Outcome::Not(Failure::Masked { reason })
             } else {
+                let to = To { patience: self.patience(target), ..to };
                 once(&self.tools, &target.kind, question, to).await
             };
             probe.tries += 1;
@@ -124,7 +138,7 @@ impl Looker<'_> {
             let masked = matches!(probe.outcome, Outcome::Not(Failure::Masked { .. }));
             let hold = target.blocked.map(Duration::from_millis);
             let over = match hold {
-                None => open || probe.tries >= attempts,
+                None => open || probe.tries >= attempts || self.left().is_zero(),
                 Some(hold) => super::verdict::is_open(&probe.outcome) || begin.elapsed() >= hold,
             };
             if over || masked {

@@ -1,6 +1,9 @@
 //! Trying every target, side by side: as many connections at once as there are descriptors for.
 
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use futures_util::stream::{self, StreamExt};
 
@@ -14,17 +17,18 @@ const SPARE: u64 = 64;
 /// Ladders in one look: each takes 18 packets, and many targets are lost at the same place.
 const LADDERS: u32 = 16;
 
-/// Tries the plan's targets.
-pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
+/// Tries the plan's targets; of a plan that waits, for `patience`.
+pub async fn observe(plan: &Plan, pod: &Pod, patience: Duration) -> Seen {
     let looker = Looker {
         plan,
         pod,
         egress: Egress::new(plan, pod),
         tools: tools(plan),
         ladders: Cell::new(LADDERS),
+        until: plan.waits.then(|| Instant::now() + patience),
     };
-    let families = plan.addresses(pod).families;
-    let jobs = Planner { plan, pod, families }.jobs().await;
+    let families = plan.families_out(pod);
+    let jobs = Planner { plan, pod, families, patience }.jobs().await;
     let count = jobs.len();
     let room = limit::descriptors(count as u64 + SPARE).saturating_sub(SPARE);
     let at_once = usize::try_from(room).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);

@@ -53,13 +53,15 @@ pub async fn observe(
     environment: &Environment,
     patience: Duration,
 ) -> Seen {
-    let patience = patience.clamp(LEAST_PATIENCE, PATIENCE);
+    let until = Instant::now() + patience;
     let mut named = named(plan, environment);
-    let resolver = Resolver::new(plan, pod);
-    let families = plan.addresses(pod).families;
+    let resolver = Resolver::new(plan, pod, patience);
+    let families = plan.families_out(pod);
     for one in named.iter_mut().filter(|one| one.host.parse::<IpAddr>().is_err()) {
         one.resolved = Some(resolver.look_up(&one.host, &families).await);
     }
+    let left = until.saturating_duration_since(Instant::now());
+    let patience = left.clamp(LEAST_PATIENCE, PATIENCE);
     let egress = Egress::new(plan, pod);
     let each = named.iter().flat_map(|one| {
         let address = move |ip| (one, SocketAddr::new(ip, one.port));
