@@ -90,8 +90,7 @@ serve_cluster() {
         >/run/cluster/resolv.conf
     ip -n node address add 10.96.0.1/32 dev lo
     ip -n node address add 10.96.0.10/32 dev lo
-    ip -n node route del default
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=kubernetes \
+    openssl req -x509 -newkey rsa:4096 -nodes -days 2 -subj /CN=kubernetes \
         -keyout /run/cluster/key -out /run/cluster/certificate 2>/dev/null
     ip netns exec node openssl s_server -accept 10.96.0.1:443 -quiet -key /run/cluster/key \
         -cert /run/cluster/certificate </dev/null >/dev/null 2>&1 &
