@@ -65,6 +65,8 @@ impl Code {
             Code::AddressDuplicate => link::ADDRESS_DUPLICATE,
             Code::AddressTentative => link::ADDRESS_TENTATIVE,
             Code::AddressFamilyMissing => link::ADDRESS_FAMILY_MISSING,
+            Code::PortsExhausted => link::PORTS_EXHAUSTED,
+            Code::ConntrackNearFull => link::CONNTRACK_NEAR_FULL,
             Code::EnvPodIpMismatch => link::ENV_POD_IP_MISMATCH,
             Code::LinkAttachmentDown => link::LINK_ATTACHMENT_DOWN,
             Code::LinkMtuTiny => link::LINK_MTU_TINY,

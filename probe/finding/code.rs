@@ -46,6 +46,8 @@ codes! {
     AddressDuplicate = "address-duplicate",
     AddressTentative = "address-tentative",
     AddressFamilyMissing = "address-family-missing",
+    PortsExhausted = "ports-exhausted",
+    ConntrackNearFull = "conntrack-near-full",
     EnvPodIpMismatch = "env-pod-ip-mismatch",
     LinkAttachmentDown = "link-attachment-down",
     LinkMtuTiny = "link-mtu-tiny",

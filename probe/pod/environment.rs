@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Family, Pod,
+    limits::{self, Limits},
     resolv_conf::{Reader, Reading, read},
 };
 
@@ -32,6 +33,8 @@ pub struct Environment {
     pub cluster_domain: Option<String>,
     /// Whether a sysctl switched IPv6 off; absent where the pod has IPv6 addresses.
     pub ipv6_disabled: Option<bool>,
+    /// What may run out.
+    pub limits: Limits,
 }
 
 /// A web proxy.
@@ -66,6 +69,7 @@ pub fn look(pod: &Pod, resolv_conf: &Path) -> Environment {
         let sysctl = fs::read_to_string("/proc/sys/net/ipv6/conf/all/disable_ipv6").ok();
         environment.ipv6_disabled = sysctl.map(|text| text.trim() == "1");
     }
+    environment.limits = limits::look();
     environment
 }
 
@@ -96,6 +100,7 @@ fn of(variable: impl Fn(&str) -> Option<String>, resolv: &Reading) -> Environmen
         nameservers: nameservers(resolv),
         cluster_domain: resolv.search.iter().find_map(|d| d.strip_prefix("svc.")).map(entry),
         ipv6_disabled: None,
+        limits: Limits::default(),
     }
 }
 

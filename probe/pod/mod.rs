@@ -6,6 +6,7 @@ pub mod environment;
 pub mod family;
 pub mod identity;
 mod layout;
+pub mod limits;
 pub mod link;
 pub mod listener;
 pub mod look;

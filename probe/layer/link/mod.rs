@@ -5,6 +5,7 @@ mod environment;
 mod interface;
 #[cfg(test)]
 mod judge_tests;
+mod limits;
 
 use crate::{
     finding::{Code, Finding, Layer, Severity},
@@ -29,6 +30,7 @@ pub fn judge(plan: &Plan, pod: &Pod, environment: &Environment) -> Vec<Finding> 
     if !findings.iter().any(|finding| broken.contains(&finding.code)) {
         findings.extend(address::judge(pod, environment, &expected));
     }
+    findings.extend(limits::judge(&environment.limits));
     findings.extend(environment::judge(environment));
     if !findings.iter().any(|finding| finding.severity == Severity::Fail) {
         findings.insert(0, holds(links, pod, environment));
