@@ -6,7 +6,7 @@ use crate::{
     cause::Cause,
     layer::{dns, mtu, node, reach, redirect, route, service},
     plan::Plan,
-    pod::{Environment, Pod},
+    pod::{Environment, Pod, wear::Losses},
 };
 
 /// The version of the recording's format.
@@ -20,6 +20,9 @@ pub struct Seen {
     /// What the container is told about its network.
     #[serde(default)]
     pub environment: Environment,
+    /// What links had lost at the beginning and at the end of the look, where that was asked for.
+    #[serde(default)]
+    pub losses: Option<(Vec<Losses>, Vec<Losses>)>,
     /// The route layer; absent where the link layer is broken or it was not asked for.
     #[serde(default)]
     pub route: Option<route::Seen>,
@@ -51,6 +54,7 @@ impl Seen {
         Seen {
             pod,
             environment,
+            losses: None,
             route: None,
             survey: None,
             redirect: None,

@@ -12,8 +12,8 @@ use crate::{
     finding::{Code, Finding, Layer, Severity},
     judge,
     layer::{dns, mtu, node, reach, redirect, route, service},
-    plan::{Listeners, Plan},
-    pod::{self, Pod},
+    plan::{Extra, Listeners, Plan},
+    pod::{self, Pod, wear},
     profile,
     record::{Course, RECORDING_VERSION, Recording, Seen},
     report::{Report, Verdict},
@@ -31,7 +31,10 @@ const UNHURRIED: Duration = Duration::from_secs(4);
 
 /// One look: at the pod, and where that was asked for at its node.
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
+    let drops = plan.extra.contains(&Extra::LinkDrops);
+    let before = drops.then(|| wear::losses(pod::links().list()));
     let mut seen = look_at_pod(plan, patience).await;
+    seen.losses = before.map(|before| (before, wear::losses(seen.pod.links.list())));
     // The node's files stand beside: they tell why a pod has no network, and break no other layer.
     if plan.asks(Layer::Node) {
         seen.node = Some(node::observe(plan));

@@ -8,7 +8,7 @@ use super::{PromiseArgs, dns, mtu, node, reach, service, values};
 use crate::{
     deliver,
     finding::Layer,
-    plan::{Mode, Plan},
+    plan::{Extra, Mode, Plan},
 };
 
 /// Flags of `gate` and `check`.
@@ -56,6 +56,18 @@ pub struct LookArgs {
         hide_default_value = true
     )]
     also: values::Layers,
+
+    /// Look at these, too: link-drops (losses of interfaces meanwhile), rp-filter (strict reverse
+    /// path filtering beside the default route), env-proxy (the web proxies that the environment
+    /// names).
+    #[arg(
+        long,
+        env = "PODPROBE_EXTRA",
+        value_name = "CHECK,…",
+        default_value = "",
+        hide_default_value = true
+    )]
+    extra: values::Extras,
 
     /// Leave these layers out.
     #[arg(
@@ -127,7 +139,10 @@ impl LookArgs {
     /// Resolves what was typed; one sentence where the parts contradict each other.
     pub(super) fn into_plan(self, command: &str, layers: &[Layer]) -> Result<Plan, String> {
         let capture = self.promise.capture()?;
-        let reach = self.reach.into_plan(command)?;
+        let mut reach = self.reach.into_plan(command)?;
+        if self.extra.0.contains(&Extra::EnvProxy) {
+            reach.targets.extend(reach::of_environment()?);
+        }
         let named = |list: &[Layer], layer: &Layer| match list {
             [] => true,
             list => list.contains(layer),
@@ -174,6 +189,7 @@ impl LookArgs {
             mtu: self.mtu.into_plan(),
             reach,
             node: self.node.into_plan(),
+            extra: self.extra.0,
             require: self.require.0,
             severity: self.severity.0,
             mode: self.mode,

@@ -66,6 +66,8 @@ impl Code {
             Code::AddressTentative => link::ADDRESS_TENTATIVE,
             Code::AddressFamilyMissing => link::ADDRESS_FAMILY_MISSING,
             Code::PortsExhausted => link::PORTS_EXHAUSTED,
+            Code::LinkDropsRising => link::LINK_DROPS_RISING,
+            Code::ReversePathStrict => route::REVERSE_PATH_STRICT,
             Code::ConntrackNearFull => link::CONNTRACK_NEAR_FULL,
             Code::EnvPodIpMismatch => link::ENV_POD_IP_MISMATCH,
             Code::LinkAttachmentDown => link::LINK_ATTACHMENT_DOWN,

@@ -142,5 +142,13 @@ pub(super) const CONNTRACK_NEAR_FULL: Meaning = row(
     "raise net.netfilter.nf_conntrack_max on the node, or find who opens so many connections (`conntrack -S`)",
     "The count is this network namespace's alone, the limit is the node's: what other pods and the node itself track is not seen here.",
 );
+pub(super) const LINK_DROPS_RISING: Meaning = row(
+    Warn,
+    Link,
+    "an interface loses packets while podprobe looks",
+    "A queue that overflows, a policy that drops at the interface (XDP, tc), or a peer that sends what nobody takes.",
+    "look at the counters again after a while (`ip -s link`), and at what takes packets at the interface",
+    "Asked for by --extra link-drops. rx_dropped of a veth also rises for packets of a protocol that nobody in the pod speaks.",
+);
 pub(super) const LINK_HOLDS: Meaning =
     row(Ok, Link, "interfaces and addresses are as promised", "", "nothing to do", "");

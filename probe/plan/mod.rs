@@ -23,7 +23,7 @@ use crate::{
     pod::{Family, Pod},
 };
 
-pub use layers::{ApiPlan, ApiServer, DnsPlan, MtuPlan, NodePlan, ReachPlan};
+pub use layers::{ApiPlan, ApiServer, DnsPlan, Extra, MtuPlan, NodePlan, ReachPlan};
 
 /// Whether a broken promise blocks the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -91,6 +91,9 @@ pub struct Plan {
     pub reach: ReachPlan,
     /// What the node layer looks at, if it does.
     pub node: NodePlan,
+    /// Looks besides the usual ones.
+    #[serde(default)]
+    pub extra: Vec<Extra>,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Severities that were declared to be others than usual.
@@ -132,6 +135,7 @@ impl Plan {
             mtu: MtuPlan::default(),
             reach: ReachPlan::default(),
             node: NodePlan::default(),
+            extra: Vec::new(),
             require: Vec::new(),
             severity: Declared::new(),
             listeners: Listeners::Auto,

@@ -87,21 +87,39 @@ fn of(variable: impl Fn(&str) -> Option<String>, resolv: &Reading) -> Environmen
             pod_ips.push(ip);
         }
     }
-    let proxy = |name: &str| {
-        set(name).map(|url| Proxy { variable: name.to_owned(), address: host_and_port(&url) })
-    };
     Environment {
         pod_ips,
         kubernetes: DOWNWARD.into_iter().any(|name| set(name).is_some()),
         service_host: set("KUBERNETES_SERVICE_HOST"),
         service_port: set("KUBERNETES_SERVICE_PORT"),
-        proxies: PROXIES.into_iter().filter_map(proxy).collect(),
+        proxies: named_proxies(set),
         no_proxy: listed(["NO_PROXY", "no_proxy"]),
         nameservers: nameservers(resolv),
         cluster_domain: resolv.search.iter().find_map(|d| d.strip_prefix("svc.")).map(entry),
         ipv6_disabled: None,
         limits: Limits::default(),
     }
+}
+
+/// The web proxies that this process's environment names, each address once.
+#[must_use]
+pub fn proxies() -> Vec<Proxy> {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let mut proxies = named_proxies(set);
+    let mut known = Vec::new();
+    proxies.retain(|proxy| {
+        let new = !known.contains(&proxy.address);
+        known.push(proxy.address.clone());
+        new
+    });
+    proxies
+}
+
+fn named_proxies(set: impl Fn(&str) -> Option<String>) -> Vec<Proxy> {
+    let proxy = |name: &str| {
+        set(name).map(|url| Proxy { variable: name.to_owned(), address: host_and_port(&url) })
+    };
+    PROXIES.into_iter().filter_map(proxy).collect()
 }
 
 /// The nameservers that a route can be looked up for: not those with a link in their name, and not

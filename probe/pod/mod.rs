@@ -18,6 +18,7 @@ mod resolv_conf_tests;
 pub mod route;
 pub mod rule;
 pub mod show;
+pub mod wear;
 
 use std::net::IpAddr;
 
@@ -82,6 +83,15 @@ pub fn snapshot(ports: &[u16]) -> Pod {
                 listeners,
             }
         }
+    }
+}
+
+/// The links alone.
+#[must_use]
+pub fn links() -> Look<Vec<Link>> {
+    match Netlink::open(NETLINK_ROUTE) {
+        Ok(mut netlink) => Look::of("dump links", link::dump(&mut netlink)),
+        Err(error) => Look::blind("open a netlink route socket", &error),
     }
 }
 

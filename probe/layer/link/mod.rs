@@ -6,12 +6,15 @@ mod interface;
 #[cfg(test)]
 mod judge_tests;
 mod limits;
+mod wear;
 
 use crate::{
     finding::{Code, Finding, Layer, Severity},
     plan::Plan,
     pod::{Environment, Family, Link, Pod},
 };
+
+pub use wear::judge_losses;
 
 /// Both families, the older first.
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
