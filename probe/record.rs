@@ -6,7 +6,7 @@ use crate::{
     cause::Cause,
     layer::{dns, mtu, node, reach, redirect, route, service},
     plan::Plan,
-    pod::{Environment, Pod, wear::Losses},
+    pod::{Environment, Look, Pod, wear::Losses},
 };
 
 /// The version of the recording's format.
@@ -22,7 +22,7 @@ pub struct Seen {
     pub environment: Environment,
     /// What links had lost at the beginning and at the end of the look, where that was asked for.
     #[serde(default)]
-    pub losses: Option<(Vec<Losses>, Vec<Losses>)>,
+    pub losses: Option<[Look<Vec<Losses>>; 2]>,
     /// The route layer; absent where the link layer is broken or it was not asked for.
     #[serde(default)]
     pub route: Option<route::Seen>,

@@ -13,7 +13,7 @@ use crate::{
     judge,
     layer::{dns, mtu, node, reach, redirect, route, service},
     plan::{Extra, Listeners, Plan},
-    pod::{self, Pod, wear},
+    pod::{self, Pod},
     profile,
     record::{Course, RECORDING_VERSION, Recording, Seen},
     report::{Report, Verdict},
@@ -32,9 +32,9 @@ const UNHURRIED: Duration = Duration::from_secs(4);
 /// One look: at the pod, and where that was asked for at its node.
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
     let drops = plan.extra.contains(&Extra::LinkDrops);
-    let before = drops.then(|| wear::losses(pod::links().list()));
+    let before = drops.then(pod::losses);
     let mut seen = look_at_pod(plan, patience).await;
-    seen.losses = before.map(|before| (before, wear::losses(seen.pod.links.list())));
+    seen.losses = before.map(|before| [before, pod::losses()]);
     // The node's files stand beside: they tell why a pod has no network, and break no other layer.
     if plan.asks(Layer::Node) {
         seen.node = Some(node::observe(plan));

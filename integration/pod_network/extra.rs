@@ -47,7 +47,7 @@ fn losses_are_counted_before_and_after() {
     let text = std::fs::read_to_string(&file).expect("a recording");
     let all: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     for moment in [0, 1] {
-        let links = all["seen"]["losses"][moment].as_array().expect("losses");
+        let links = all["seen"]["losses"][moment]["seen"].as_array().expect("losses");
         let counters: Vec<_> = links.iter().filter(|loss| loss["link"] == "eth0").collect();
         assert_eq!(counters.len(), 4, "{text}");
     }
@@ -69,4 +69,24 @@ fn proxies_of_the_environment_are_targets_when_asked_for() {
     run("", "http://10.77.0.1:3129").expect(0);
     let unknown = run("env-prox", "").expect(2);
     assert!(unknown.stderr.contains("link-drops, rp-filter, env-proxy"), "{unknown}");
+}
+
+#[test]
+fn what_cannot_be_read_is_unknown_and_what_is_left_out_is_refused() {
+    let pod = World::DUAL.start();
+    let hidden = |check: &str, hide: &str| {
+        let flags = ["check", "link", "route", "--mesh", "none", "--output", "json"];
+        let run = pod.launch(Who::App, &[&flags[..], &["--extra", check]].concat());
+        run.stage(format!("mount -t tmpfs none {hide}")).run().expect(5)
+    };
+    for (check, hide, what) in [
+        ("link-drops", "/sys", "losses of interfaces not observable: read /sys"),
+        ("rp-filter", "/proc/sys/net", "reverse path filtering not observable: read /proc/sys"),
+    ] {
+        let run = hidden(check, hide);
+        assert_eq!(run.codes("unknown"), ["probe-failed", "proof-required"], "{run}");
+        assert!(run.stdout.contains(what), "{run}");
+    }
+    let run = pod.run(Who::App, &["check", "dns", "--extra", "rp-filter"]).expect(2);
+    assert!(run.stderr.contains("a look of the route layer, which is left out"), "{run}");
 }

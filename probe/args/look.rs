@@ -174,6 +174,12 @@ impl LookArgs {
                 "--require names proofs of the redirect layer, which is left out".to_owned()
             );
         }
+        for (extra, layer) in [(Extra::LinkDrops, Layer::Link), (Extra::RpFilter, Layer::Route)] {
+            if self.extra.0.contains(&extra) && !asked_for.contains(&layer) {
+                let name = layer.name();
+                return Err(format!("--extra names a look of the {name} layer, which is left out"));
+            }
+        }
         let mesh = self.promise.mesh_name();
         Ok(Plan {
             waits: command == "gate",

@@ -68,18 +68,6 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Whether somebody outside the pod answers in the family that is not this one.
-    pub(super) fn other_family_answers(&self, family: Family) -> bool {
-        let api = |f: &Finding| f.code == Code::ServiceHolds && f.family != Some(family);
-        let target = |f: &Finding| {
-            let families = f.evidence.get("families").and_then(|families| families.as_array());
-            let other = |name: &serde_json::Value| name.as_str() != Some(&family.to_string());
-            f.code == Code::ReachHolds && families.is_some_and(|names| names.iter().any(other))
-        };
-        let works = [Code::ServiceHolds, Code::ReachHolds].map(|code| self.held(code));
-        works.into_iter().flatten().any(|f| api(f) || target(f))
-    }
-
     /// A cause that rests on this failure, and explains the others in the layers from this one on.
     pub(super) fn told(
         &self,
@@ -123,10 +111,10 @@ impl Told<'_> {
         Told { likely: true, ..self }
     }
 
-    /// It rests on these findings as well, which therefore do not follow from it.
-    pub(super) fn and(mut self, codes: &[Code]) -> Self {
+    /// It rests on these findings as well, if they are there: then they do not follow from it.
+    pub(super) fn and(mut self, facts: &Facts, codes: &[Code]) -> Self {
         self.explains.retain(|code| !codes.contains(code));
-        self.also.extend(codes);
+        self.also.extend(codes.iter().filter(|code| facts.found(&[**code]).is_some()));
         self
     }
 

@@ -59,7 +59,7 @@ fn mesh_cni_race<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     facts.found(&[Code::CniMeshNotChained, Code::CniMeshAbsent])?;
     let because = "the mesh's plugin is not in the CNI configuration that the runtime reads";
     let told = facts.told(Code::MeshCniRace, first, because, Layer::Redirect);
-    Some(told.and(&[Code::CniMeshNotChained, Code::CniMeshAbsent]))
+    Some(told.and(facts, &[Code::CniMeshNotChained, Code::CniMeshAbsent]))
 }
 
 /// A service address that nobody translates; or several that keep silent, beside plain addresses
@@ -74,7 +74,7 @@ fn kube_proxy_down<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     facts.failed(&[Code::DnsSilent, Code::DnsNodeLocalDown])?;
     facts.answering()?;
     let told = facts.told(Code::KubeProxyDown, first, because, Layer::Dns);
-    Some(told.and(&[Code::DnsSilent]).likely())
+    Some(told.and(facts, &[Code::DnsSilent, Code::DnsNodeLocalDown]).likely())
 }
 
 /// Small packets pass, and what needs large ones stalls after it was connected.
@@ -126,11 +126,11 @@ fn family_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let all = facts.failures().all(|f| f.family == Some(family) && f.layer >= Layer::Dns);
     let several =
         facts.failures().map(|f| (f.layer, &f.subject)).collect::<BTreeSet<_>>().len() > 1;
-    let other = facts.other_family_answers(family) && !facts.family_answers(family);
-    let because = match family {
-        Family::Ipv4 => "everything asked for in IPv4 fails, and the rest answers",
-        Family::Ipv6 => "everything asked for in IPv6 fails, and the rest answers",
+    let (other, because) = match family {
+        Family::Ipv4 => (Family::Ipv6, "everything asked for in IPv4 fails, and the rest answers"),
+        Family::Ipv6 => (Family::Ipv4, "everything asked for in IPv6 fails, and the rest answers"),
     };
+    let other = facts.family_answers(other) && !facts.family_answers(family);
     (all && several && other)
         .then(|| facts.told(Code::FamilyBroken, first, because, Layer::Dns).likely())
 }

@@ -86,12 +86,12 @@ pub fn snapshot(ports: &[u16]) -> Pod {
     }
 }
 
-/// The links alone.
+/// What the links have lost so far.
 #[must_use]
-pub fn links() -> Look<Vec<Link>> {
-    match Netlink::open(NETLINK_ROUTE) {
-        Ok(mut netlink) => Look::of("dump links", link::dump(&mut netlink)),
-        Err(error) => Look::blind("open a netlink route socket", &error),
+pub fn losses() -> Look<Vec<wear::Losses>> {
+    match Netlink::open(NETLINK_ROUTE).and_then(|mut netlink| link::dump(&mut netlink)) {
+        Ok(links) => wear::losses(&links),
+        Err(error) => Look::blind("dump links", &error),
     }
 }
 

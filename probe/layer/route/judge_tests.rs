@@ -64,7 +64,7 @@ fn findings(
     let seen = Seen {
         lookups: Look::Seen(lookups.to_vec()),
         neighbours: neighbours.to_vec(),
-        strict: Vec::new(),
+        strict: None,
     };
     let mut found = judge(&plan, pod, &environment, &seen);
     found.retain(|finding| finding.code != Code::RouteHolds);

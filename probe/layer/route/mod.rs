@@ -32,7 +32,7 @@ pub fn judge(plan: &Plan, pod: &Pod, environment: &Environment, seen: &Seen) -> 
     findings.extend(gateway::judge(pod, seen));
     findings.extend(picture::multiple_defaults(pod));
     findings.extend(picture::sources(pod, environment, lookups));
-    findings.extend(reverse::strict(pod, &seen.strict));
+    findings.extend(seen.strict.iter().flat_map(|strict| reverse::judge(pod, strict)));
     if !families.is_empty() && !findings.iter().any(|f| f.severity == Severity::Fail) {
         let names: Vec<String> = families.iter().map(ToString::to_string).collect();
         let reason = format!("default route for {}", names.join(", "));

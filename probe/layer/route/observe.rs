@@ -89,7 +89,7 @@ pub struct Seen {
     pub neighbours: Vec<Neighbour>,
     /// Links with strict reverse path filtering, where that was asked for.
     #[serde(default)]
-    pub strict: Vec<String>,
+    pub strict: Option<Look<Vec<String>>>,
 }
 
 /// Looks up routes; waits at most `patience` for neighbours, and only for those that do not answer
@@ -101,7 +101,7 @@ pub async fn observe(
     patience: Duration,
 ) -> Seen {
     let asked = plan.extra.contains(&Extra::RpFilter);
-    let strict = if asked { wear::strict(pod.links.list()) } else { Vec::new() };
+    let strict = asked.then(|| wear::strict(pod.links.list()));
     let mut netlink = match Netlink::open(NETLINK_ROUTE) {
         Ok(netlink) => netlink,
         Err(error) => {

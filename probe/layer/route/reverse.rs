@@ -1,13 +1,17 @@
 //! Reverse path filtering: what comes in on one link and would be answered by another.
 
 use crate::{
-    finding::{Code, Finding},
-    pod::{Address, Family, Pod},
+    finding::{Code, Finding, Layer},
+    pod::{Address, Family, Look, Pod},
 };
 
 /// Links besides the default route's on which the kernel drops what comes from beyond their own
 /// network. Policy routing may send answers back the same way: then nothing is wrong.
-pub(super) fn strict(pod: &Pod, strict: &[String]) -> Vec<Finding> {
+pub(super) fn judge(pod: &Pod, strict: &Look<Vec<String>>) -> Vec<Finding> {
+    let Look::Seen(strict) = strict else {
+        let reason = format!("reverse path filtering not observable: {}", strict.why());
+        return vec![Finding::unseen(Layer::Route, "rp_filter", reason)];
+    };
     let links = pod.links.list();
     let index = |name: &str| links.iter().find(|link| link.name == name).map(|link| link.index);
     let defaults: Vec<&str> = pod
