@@ -224,3 +224,14 @@ fn a_name_in_ipv4_is_reached_from_an_ipv6_pod_whose_node_translates_for_it() {
     let run = pod.run(Who::App, &[&flags[..], &more].concat()).expect(40);
     assert_eq!(run.cause(), "dns-name-missing", "{run}");
 }
+
+#[test]
+fn targets_that_are_asked_for_and_not_named_are_missed() {
+    let pod = crate::world::World::V4.start();
+    for flags in [&["check", "redirect", "reach"][..], &["gate", "--also", "reach"]] {
+        let run = pod.run(Who::App, flags).expect(2);
+        assert!(run.stderr.contains("name a target by --target"), "{run}");
+    }
+    let run = pod.run(Who::App, &["check", "all", "--plan"]).expect(0);
+    assert!(!run.stdout.contains("reach"), "all layers need no target: {run}");
+}

@@ -160,14 +160,12 @@ impl LookArgs {
             wanted && !self.skip.0.contains(layer)
         };
         let asked_for: Vec<Layer> = Layer::ALL.into_iter().filter(asked).collect();
+        let by_name = [layers, &self.only.0, &self.also.0].concat();
+        if by_name.contains(&Layer::Reach) && reach.targets.is_empty() {
+            return Err("reach has nothing to look at: name a target by --target".to_owned());
+        }
         if asked_for.is_empty() {
-            let reach = |list: &[Layer]| named(list, &Layer::Reach);
-            let told = if named_some && reach(layers) && reach(&self.only.0) {
-                "reach has nothing to look at: name a target by --target"
-            } else {
-                "--only and --skip leave no layer to look at"
-            };
-            return Err(told.to_owned());
+            return Err("--only and --skip leave no layer to look at".to_owned());
         }
         if !self.require.0.is_empty() && !asked_for.contains(&Layer::Redirect) {
             return Err(

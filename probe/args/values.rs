@@ -117,7 +117,9 @@ impl FromStr for Layers {
 
 fn layers(text: &str) -> Result<Vec<Layer>, String> {
     if text == "all" {
-        return Ok(Layer::ALL.into_iter().filter(|layer| *layer != Layer::Node).collect());
+        // Targets are asked for by naming them.
+        let apart = [Layer::Node, Layer::Reach];
+        return Ok(Layer::ALL.into_iter().filter(|layer| !apart.contains(layer)).collect());
     }
     let found = Layer::ALL.into_iter().find(|layer| layer.name() == text);
     found.map(|layer| vec![layer]).ok_or_else(|| {
