@@ -82,7 +82,55 @@ measure() {
     "${runner[@]}" /run/measure "$label" "$RUNS" "${@:2}" >/dev/null
 }
 
+# A nameserver and an API server on the node, at the addresses that every cluster gives them, and a
+# target: what the layers above redirection ask in a healthy pod.
+serve_cluster() {
+    mkdir -p /run/cluster
+    printf 'search a.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n' \
+        >/run/cluster/resolv.conf
+    ip -n node address add 10.96.0.1/32 dev lo
+    ip -n node address add 10.96.0.10/32 dev lo
+    openssl req -x509 -newkey rsa:4096 -nodes -days 2 -subj /CN=kubernetes \
+        -keyout /run/cluster/key -out /run/cluster/certificate 2>/dev/null
+    ip netns exec node openssl s_server -accept 10.96.0.1:443 -quiet -key /run/cluster/key \
+        -cert /run/cluster/certificate </dev/null >/dev/null 2>&1 &
+    servers+=($!)
+    ip netns exec node dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root \
+        --no-resolv --no-hosts --bind-interfaces --listen-address=10.96.0.10 --local=/cluster.local/ \
+        --host-record=kubernetes.default.svc.cluster.local,10.96.0.1 \
+        --txt-record=dns-version.cluster.local,1.1.0 &
+    servers+=($!)
+    for _ in {1..100}; do
+        [[ $(ip netns exec node ss -Htln 'sport = :443 or sport = :53' | wc -l) == 2 ]] && return
+        sleep 0.05
+    done
+    echo "the servers do not listen" >&2
+    return 1
+}
+
+# The rest of the command in a cgroup with 1 % of one CPU, where one can be made: 1 ms in 100 ms.
+throttled() {
+    local group quota
+    for group in /sys/fs/cgroup/podprobe-bench-$$ /sys/fs/cgroup/cpu/podprobe-bench-$$; do
+        mkdir "$group" 2>/dev/null || continue
+        quota=$group/cpu.max
+        if [[ -w $quota ]] && echo "1000 100000" >"$quota" 2>/dev/null; then break; fi
+        quota=$group/cpu.cfs_quota_us
+        if [[ -w $quota ]] && echo 1000 >"$quota" 2>/dev/null; then break; fi
+        rmdir "$group"
+        quota=
+    done
+    if [[ -z ${quota:-} ]]; then
+        echo "(1 % of a CPU: not measured, for no cgroup with a CPU limit can be made here)" >&2
+        return
+    fi
+    (echo "$BASHPID" >"$group/cgroup.procs" && "$@")
+    rmdir "$group"
+}
+
 bench() {
+    servers=()
+    trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
     make_pod
     load_istio
     build_tools
@@ -97,6 +145,13 @@ bench() {
     measure "gate as 0 + SETUID,SETGID (both)" as_root_with_setuid -- "${gate[@]}"
     limit_icmp on
     measure "both, node short of ICMP answers" as_root_with_setuid -- "${gate[@]}"
+    limit_icmp off
+    serve_cluster
+    export KUBERNETES_SERVICE_HOST=10.96.0.1 KUBERNETES_SERVICE_PORT=443
+    local all=("${gate[@]}" --also all --resolv-conf /run/cluster/resolv.conf --target tcp://10.96.0.1:443)
+    measure "all layers as 1337" as 1337 -- "${all[@]}"
+    measure "all layers, both" as_root_with_setuid -- "${all[@]}"
+    RUNS=5 throttled measure "all layers as 1337, 1 % of a CPU" as 1337 -- "${all[@]}"
 }
 
 if [[ ${INSIDE_POD:-} == yes ]]; then bench; else enter_pod "$0"; fi

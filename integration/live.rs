@@ -1,5 +1,7 @@
 //! Beside a proxy that already runs: nothing is bound, nothing is sent to it, and still it is known who took what.
 
+use netlink_sys::protocols::NETLINK_SOCK_DIAG;
+use podprobe::net::{netlink::Netlink, sock_diag::other_end};
 use std::io::Read;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -239,4 +241,23 @@ fn a_proxy_that_listens_in_one_family_alone_is_absent_in_the_other() {
     let run = pod.run(Who::App, &["check", "--output", "json"]).expect(30);
     assert_eq!(run.cause(), "proxy-absent", "{run}");
     assert_eq!(run.report()["findings"][2]["family"], "ipv6", "{run}");
+}
+
+#[test]
+fn what_is_left_of_an_earlier_connection_is_told_from_an_open_one() {
+    let _pod = World::V4.start();
+    let listener = TcpListener::bind("127.0.0.1:15001").expect("listen");
+    let theirs = listener.local_addr().expect("an address");
+    let mut netlink = Netlink::open(NETLINK_SOCK_DIAG).expect("sock_diag");
+    let mut open = |ours| {
+        other_end(&mut netlink, ours, theirs).expect("an answer").map(|(_, is_open)| is_open)
+    };
+    let client = TcpStream::connect(theirs).expect("connect");
+    let ours = client.local_addr().expect("an address");
+    assert_eq!(open(ours), Some(true), "nobody has accepted it yet");
+    let (server, _) = listener.accept().expect("a connection");
+    assert_eq!(open(ours), Some(true));
+    drop(server);
+    drop(client);
+    assert_eq!(open(ours), Some(false), "who closed first keeps it for a minute");
 }

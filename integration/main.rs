@@ -2,6 +2,8 @@
 
 /// The usual ways in which rules are wrong, and the code that names each.
 mod broken;
+/// One root cause: what several layers say together.
+mod cause;
 /// Exit codes, environment, streams, recordings: what other programs rely on.
 mod command_line;
 /// Flags, environment and configuration file.
@@ -18,6 +20,8 @@ mod documents;
 mod dropin;
 /// The world itself, without podprobe.
 mod harness;
+/// A gate whose time is short.
+mod haste;
 /// What arrives from outside, made inside.
 mod inject;
 /// Rules as they should be: no false alarm.

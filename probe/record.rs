@@ -6,7 +6,7 @@ use crate::{
     cause::Cause,
     layer::{dns, mtu, node, reach, redirect, route, service},
     plan::Plan,
-    pod::{Environment, Pod},
+    pod::{Environment, Look, Pod, wear::Losses},
     rules,
 };
 
@@ -21,6 +21,9 @@ pub struct Seen {
     /// What the container is told about its network.
     #[serde(default)]
     pub environment: Environment,
+    /// What links had lost at the beginning and at the end of the look, where that was asked for.
+    #[serde(default)]
+    pub losses: Option<[Look<Vec<Losses>>; 2]>,
     /// The route layer; absent where the link layer is broken or it was not asked for.
     #[serde(default)]
     pub route: Option<route::Seen>,
@@ -58,6 +61,7 @@ impl Seen {
         Seen {
             pod,
             environment,
+            losses: None,
             route: None,
             survey: None,
             redirect: None,

@@ -12,7 +12,7 @@ use crate::{
     finding::{Code, Finding, Layer, Severity},
     judge,
     layer::{dns, mtu, node, reach, redirect, route, service},
-    plan::{Listeners, Plan},
+    plan::{Extra, Listeners, Plan},
     pod::{self, Pod},
     profile,
     record::{Course, RECORDING_VERSION, Recording, Seen},
@@ -25,9 +25,17 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause between two looks.
 const LAST_PAUSE: Duration = Duration::from_millis(250);
 
+/// A look with less time than this may take who is slow for somebody who is silent.
+const HASTE: Duration = Duration::from_millis(1500);
+/// What a look at somebody silent takes, and more.
+const UNHURRIED: Duration = Duration::from_secs(4);
+
 /// One look: at the pod, and where that was asked for at its node.
 pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
+    let drops = plan.extra.contains(&Extra::LinkDrops);
+    let before = drops.then(pod::losses);
     let mut seen = look_at_pod(plan, patience).await;
+    seen.losses = before.map(|before| [before, pod::losses()]);
     // The node's files stand beside: they tell why a pod has no network, and break no other layer.
     if plan.asks(Layer::Node) {
         seen.node = Some(node::observe(plan));
@@ -67,7 +75,7 @@ async fn look_at_pod(plan: &mut Plan, patience: Duration) -> Seen {
         seen.service = Some(service);
     }
     if plan.asks(Layer::Reach) {
-        seen.reach = Some(reach::observe(plan, &seen.pod).await);
+        seen.reach = Some(reach::observe(plan, &seen.pod, left()).await);
     }
     if plan.asks(Layer::Mtu) {
         seen.mtu = Some(mtu::observe(plan, &seen.pod, left()).await);
@@ -134,6 +142,8 @@ struct Rounds {
     started: Instant,
     recording: Recording,
     held_since: Option<Instant>,
+    /// The last look that had time enough.
+    unhurried: Option<Seen>,
 }
 
 impl Rounds {
@@ -141,18 +151,20 @@ impl Rounds {
         let course = Course::default();
         let recording =
             Recording { recording_version: RECORDING_VERSION, plan, seen: None, course };
-        Rounds { started: Instant::now(), recording, held_since: None }
+        Rounds { started: Instant::now(), recording, held_since: None, unhurried: None }
     }
 
     async fn until_settled(&mut self, mut waiting: impl FnMut(&Report)) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let patience = self.until_deadline();
+            // What held is not broken because somebody is slow.
+            let least = self.held_since.map_or(Duration::ZERO, |_| UNHURRIED);
+            let patience = self.until_deadline().max(least);
             let seen = look(&mut self.recording.plan, patience).await;
             self.recording.seen = Some(seen);
             self.recording.course.attempts += 1;
             self.recording.course.elapsed_ms = self.elapsed_ms();
-            let report = judge::judge(&self.recording);
+            let report = self.judged(patience);
             self.note_when_ready(&report);
             if self.is_settled(&report) {
                 if report.verdict == Verdict::Ok {
@@ -185,6 +197,32 @@ impl Rounds {
         if let Some(redirect) = &seen.redirect {
             seen.rules = rules::observe(plan, &seen.pod, redirect).await;
         }
+    }
+
+    /// The look just made; or the last one that had time enough, where both end above redirection:
+    /// haste can prove that everything holds, and not what does not.
+    fn judged(&mut self, patience: Duration) -> Report {
+        let report = judge::judge(&self.recording);
+        if !self.recording.plan.waits {
+            return report;
+        }
+        if patience >= HASTE {
+            self.unhurried.clone_from(&self.recording.seen);
+            return report;
+        }
+        let above = |report: &Report| {
+            report.cause.as_ref().is_some_and(|cause| cause.layer > Layer::Redirect)
+        };
+        if !above(&report) || self.unhurried.is_none() {
+            return report;
+        }
+        let hurried = std::mem::replace(&mut self.recording.seen, self.unhurried.clone());
+        let before = judge::judge(&self.recording);
+        if above(&before) {
+            return before;
+        }
+        self.recording.seen = hurried;
+        report
     }
 
     fn note_when_ready(&mut self, report: &Report) {
@@ -232,8 +270,14 @@ impl Rounds {
 
 /// The identity stays as it is: waiting for another proof would be in vain.
 fn needs_another_identity(report: &Report) -> bool {
-    let transient =
-        [Code::MeshNotDetected, Code::ListenerPortTaken, Code::ListenerFailed, Code::ProbeFailed];
+    let transient = [
+        Code::MeshNotDetected,
+        Code::ListenerPortTaken,
+        Code::ListenerFailed,
+        Code::ProbeFailed,
+        Code::MtuUntested,
+        Code::ReachUnproven,
+    ];
     report.verdict == Verdict::Unknown
         && !report
             .findings

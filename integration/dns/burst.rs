@@ -3,17 +3,10 @@
 use hickory_proto::rr::RecordType;
 
 use super::responder::{Responder, Stand, bytes, cluster, kind};
-use super::{CLUSTER, fine, found, pod, reason, run};
+use super::{CLUSTER, fine, found, pod, run, served};
 use crate::world::Pod;
 
 const BURST: [&str; 2] = ["--dns-burst", "10"];
-
-fn served() -> (Pod, Responder) {
-    let pod = pod();
-    let server =
-        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    (pod, server)
-}
 
 fn filter(pod: &Pod, rules: &str) {
     pod.node.sh(&format!(
@@ -35,7 +28,7 @@ fn the_second_packet_of_a_flow_is_lost() {
     fine(run(&pod, CLUSTER, &[]));
     let report = run(&pod, CLUSTER, &BURST).expect(0);
     assert!(report.codes("warn").contains(&"dns-delay-race".to_owned()), "{report}");
-    let said = reason(&report, "dns-delay-race");
+    let said = report.reason("dns-delay-race");
     assert!(said.contains("10 times: 10 times one answer does not come in 500 ms"), "{said}");
     assert!(report.stdout.contains("single-request-reopen or use-vc"), "{report}");
 }
@@ -61,7 +54,7 @@ fn every_fifth_packet_is_lost_whoever_sends_it() {
     let (pod, _server) = served();
     filter(&pod, "add rule inet t c udp dport 53 numgen inc mod 5 0 drop");
     let report = found(run(&pod, CLUSTER, &BURST), "dns-lossy");
-    let said = reason(&report, "dns-lossy");
+    let said = report.reason("dns-lossy");
     assert!(said.contains("10 short questions over UDP: 2 without an answer in 500 ms"), "{said}");
 }
 

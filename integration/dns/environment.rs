@@ -1,7 +1,6 @@
 //! What the environment adds to resolv.conf, for glibc alone.
 
-use super::responder::{Responder, Stand, bytes, cluster};
-use super::{CLUSTER, fine, found, launch, pod, reason};
+use super::{CLUSTER, fine, found, launch, served};
 use crate::world::{Output, Pod};
 
 fn with(pod: &Pod, variables: &[(&str, &str)], more: &[&str]) -> Output {
@@ -9,23 +8,16 @@ fn with(pod: &Pod, variables: &[(&str, &str)], more: &[&str]) -> Output {
     variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value)).run()
 }
 
-fn served() -> (Pod, Responder) {
-    let pod = pod();
-    let server =
-        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    (pod, server)
-}
-
 #[test]
 fn what_changes_for_glibc_is_told_with_its_cost() {
     let (pod, _server) = served();
     let run = found(with(&pod, &[("RES_OPTIONS", "ndots:1 use_vc")], &[]), "resolver-environment");
-    let said = reason(&run, "resolver-environment");
+    let said = run.reason("resolver-environment");
     for part in ["has ndots 1 instead of 5", "does not know use_vc", "musl and Rust resolvers"] {
         assert!(said.contains(part), "{said}");
     }
     let run = found(with(&pod, &[("LOCALDOMAIN", "corp.example")], &[]), "resolver-environment");
-    let said = reason(&run, "resolver-environment");
+    let said = run.reason("resolver-environment");
     assert!(said.contains("searches corp.example instead of a.svc.cluster.local"), "{said}");
     assert!(said.contains("asks 4 queries for example.com in vain instead of 8"), "{said}");
 }
@@ -37,7 +29,7 @@ fn a_name_is_searched_with_the_environment_as_glibc_does() {
     fine(with(&pod, &[], &name));
     let run = with(&pod, &[("LOCALDOMAIN", "corp.example")], &name).expect(0);
     assert_eq!(run.codes("warn"), ["dns-name-libc-differs", "resolver-environment"], "{run}");
-    let said = reason(&run, "dns-name-libc-differs");
+    let said = run.reason("dns-name-libc-differs");
     assert!(said.contains("glibc: kubernetes.default.svc.corp.example. NXDOMAIN"), "{said}");
     assert!(said.contains("musl: kubernetes.default.svc.a.svc.cluster.local. NXDOMAIN"), "{said}");
 }
@@ -46,7 +38,7 @@ fn a_name_is_searched_with_the_environment_as_glibc_does() {
 fn what_finds_the_same_names_is_told_and_no_warning() {
     let (pod, _server) = served();
     let run = fine(with(&pod, &[("RES_OPTIONS", "single-request-reopen timeout:2")], &[]));
-    let said = reason(&run, "resolver-environment-set");
+    let said = run.reason("resolver-environment-set");
     assert!(said.contains("has timeout 2 instead of 5, goes by single-request-reopen"), "{said}");
 }
 

@@ -1,17 +1,10 @@
 //! Files as people mount them over the kubelet's, with a nameserver that answers whoever asks it.
 
 use super::responder::{Responder, Stand, bytes, cluster};
-use super::{CLUSTER, fine, found, pod, reason, run};
-use crate::world::{Pod, Who};
+use super::{CLUSTER, fine, found, pod, run, served};
+use crate::world::Who;
 
 const REST: &str = "search svc.cluster.local\n";
-
-fn served() -> (Pod, Responder) {
-    let pod = pod();
-    let server =
-        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    (pod, server)
-}
 
 #[test]
 fn what_glibc_reads_otherwise_blocks() {
@@ -54,7 +47,7 @@ fn what_some_read_otherwise_is_a_warning() {
         (server.to_owned(), "resolv-conf-not-cluster"),
     ] {
         let report = found(run(&pod, &text, &[]), code);
-        assert!(!reason(&report, code).is_empty(), "{report}");
+        assert!(!report.reason(code).is_empty(), "{report}");
     }
 }
 
@@ -91,7 +84,7 @@ fn a_file_that_cannot_be_read_is_told_with_its_errno() {
         let flags = ["check", "dns", "--mesh", "none", "--output", "json", "--resolv-conf", path];
         let report = pod.run(Who::App, &flags).expect(40);
         assert_eq!(report.cause(), "resolv-conf-missing", "{report}");
-        assert!(reason(&report, "resolv-conf-missing").contains(errno), "{report}");
+        assert!(report.reason("resolv-conf-missing").contains(errno), "{report}");
     }
 }
 
@@ -99,14 +92,14 @@ fn a_file_that_cannot_be_read_is_told_with_its_errno() {
 fn the_cost_of_a_lookup_is_told() {
     let (pod, _server) = served();
     let report = fine(run(&pod, CLUSTER, &[]));
-    let said = reason(&report, "resolv-conf-read");
+    let said = report.reason("resolv-conf-read");
     assert!(said.contains("looking up example.com in vain costs 8 queries"), "{said}");
     let one_dot = CLUSTER.replace("ndots:5", "ndots:1 edns0");
     let report = fine(run(&pod, &one_dot, &[]));
-    let said = reason(&report, "resolv-conf-read");
+    let said = report.reason("resolv-conf-read");
     assert!(said.contains("8 (glibc), 2 (musl) or 8 (Rust) queries"), "{said}");
     assert!(report.stdout.contains("\"optionsThatMuslIgnores\""), "{report}");
     let report = fine(run(&pod, &CLUSTER.replace("ndots:5", "ndots:99"), &[]));
-    let said = reason(&report, "resolv-conf-read");
+    let said = report.reason("resolv-conf-read");
     assert!(said.contains("ndots 15 (not 99, for C libraries)"), "{said}");
 }

@@ -1,7 +1,6 @@
 //! /etc/hosts goes before DNS: a name that it pins is shown with both answers.
 
-use super::responder::{Responder, Stand, bytes, cluster};
-use super::{CLUSTER, fine, found, pod, reason};
+use super::{CLUSTER, fine, found, served};
 use crate::world::{Output, Pod, Who};
 
 const KUBELET: &str = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n10.77.0.2\tpod-1\n";
@@ -19,19 +18,12 @@ fn with(pod: &Pod, hosts: &str, names: &str) -> Output {
     pod.run(Who::App, &[&flags[..], &files].concat())
 }
 
-fn served() -> (Pod, Responder) {
-    let pod = pod();
-    let server =
-        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    (pod, server)
-}
-
 #[test]
 fn another_address_than_dns_has_is_a_warning_with_both() {
     let (pod, _server) = served();
     let hosts = format!("{KUBELET}\n# Entries added by HostAliases.\n10.9.9.9\tExample.com\n");
     let run = found(with(&pod, &hosts, "example.com"), "hosts-override");
-    let said = reason(&run, "hosts-override");
+    let said = run.reason("hosts-override");
     assert!(said.contains("10.9.9.9 (line 6); DNS says 192.0.2.80, 2001:db8::80"), "{said}");
 }
 
@@ -40,7 +32,7 @@ fn the_api_servers_name_needs_no_naming() {
     let (pod, _server) = served();
     let hosts = format!("{KUBELET}10.9.9.9 kubernetes.default.svc\n");
     let run = found(with(&pod, &hosts, "example.com"), "hosts-override");
-    let said = reason(&run, "hosts-override");
+    let said = run.reason("hosts-override");
     assert!(said.contains("10.9.9.9 (line 4); DNS says 10.96.0.1"), "{said}");
     let hosts = format!("{KUBELET}10.96.0.1 kubernetes.default.svc.cluster.local\n");
     fine(with(&pod, &hosts, "example.com"));
@@ -51,7 +43,7 @@ fn what_only_the_file_knows_is_no_missing_name() {
     let (pod, _server) = served();
     let hosts = format!("{KUBELET}10.9.9.9 db.example\n");
     let run = fine(with(&pod, &hosts, "db.example"));
-    let said = reason(&run, "hosts-pinned");
+    let said = run.reason("hosts-pinned");
     assert!(said.contains("10.9.9.9 (line 4); DNS has no address for it"), "{said}");
     // With a final dot, nobody looks into the file.
     found(with(&pod, &hosts, "db.example."), "dns-name-missing");
@@ -85,6 +77,6 @@ fn a_file_that_cannot_be_read_is_unknown_and_a_missing_one_is_nothing() {
     };
     let run = look("/etc/shadow");
     assert_eq!(run.codes("unknown"), ["probe-failed"], "{run}");
-    assert!(reason(&run, "probe-failed").contains("read /etc/shadow: EACCES"), "{run}");
+    assert!(run.reason("probe-failed").contains("read /etc/shadow: EACCES"), "{run}");
     fine(look("/nowhere/hosts"));
 }

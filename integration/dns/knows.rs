@@ -5,7 +5,7 @@ use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{Record, RecordType};
 
 use super::responder::{Over, Responder, Stand, bytes, cluster, kind, name, v4, with_code};
-use super::{CLUSTER, fine, found, launch, pod, reason, run};
+use super::{CLUSTER, fine, found, launch, pod, run};
 
 const NODE: Stand = Stand::at("10.77.0.1");
 const NAME: [&str; 2] = ["--dns-name", "example.com"];
@@ -53,7 +53,7 @@ fn servfail_is_quoted_with_the_servers_own_reason() {
     });
     let report = run(&pod, CLUSTER, &[]).expect(40);
     assert!(
-        reason(&report, "dns-servfail").contains("SERVFAIL (EDE 22: plugin not synced)"),
+        report.reason("dns-servfail").contains("SERVFAIL (EDE 22: plugin not synced)"),
         "{report}"
     );
 }
@@ -65,7 +65,7 @@ fn another_zone_denies_and_is_named() {
     let flags = ["--cluster-domain", "cluster.other"];
     let report = found(run(&pod, CLUSTER, &flags), "dns-cluster-zone-missing");
     assert!(
-        reason(&report, "dns-cluster-zone-missing").contains("NXDOMAIN, denied by zone ."),
+        report.reason("dns-cluster-zone-missing").contains("NXDOMAIN, denied by zone ."),
         "{report}"
     );
 }
@@ -154,7 +154,7 @@ fn servers_that_disagree() {
     let file = format!("{CLUSTER}nameserver fd77::1\n");
     let report = found(run(&pod, &file, &[]), "dns-split-brain");
     assert!(
-        reason(&report, "dns-split-brain").contains("another nameserver has an address"),
+        report.reason("dns-split-brain").contains("another nameserver has an address"),
         "{report}"
     );
 }
@@ -174,7 +174,7 @@ fn a_search_domain_that_knows_every_name() {
     let with =
         |domain: &str| CLUSTER.replace("cluster.local\n", &format!("cluster.local {domain}\n"));
     let report = found(run(&pod, &with("corp.example"), &[]), "dns-search-wildcard");
-    assert!(reason(&report, "dns-search-wildcard").contains("10.9.9.9"), "{report}");
+    assert!(report.reason("dns-search-wildcard").contains("10.9.9.9"), "{report}");
     fine(run(&pod, &with("lan.example"), &[]));
 }
 
@@ -194,7 +194,7 @@ fn an_api_server_by_name_must_resolve() {
     let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
     let with = |host| launch(&pod, CLUSTER, &[]).env("KUBERNETES_SERVICE_HOST", host).run();
     let report = fine(with("example.com"));
-    assert!(reason(&report, "dns-name-found").contains("example.com. is 192.0.2.80"), "{report}");
+    assert!(report.reason("dns-name-found").contains("example.com. is 192.0.2.80"), "{report}");
     let report = found(with("api.example"), "dns-name-missing");
     assert_eq!(report.code, 40, "{report}");
     fine(with("$(API)"));
@@ -205,12 +205,12 @@ fn a_name_is_told_with_what_it_costs() {
     let pod = pod();
     let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
     let report = fine(run(&pod, CLUSTER, &["--dns-name", "example.com,example.com."]));
-    let said = reason(&report, "dns-name-found");
+    let said = report.reason("dns-name-found");
     assert!(said.contains("example.com. is 192.0.2.80, 2001:db8::80"), "{said}");
     assert!(said.contains("a lookup costs 8 queries"), "{said}");
     assert!(report.stdout.contains("a lookup costs 2 queries"), "{report}");
     let report = found(run(&pod, CLUSTER, &["--dns-name", "db.example"]), "dns-name-missing");
-    assert!(reason(&report, "dns-name-missing").contains("; 8 queries in vain"), "{report}");
+    assert!(report.reason("dns-name-missing").contains("; 8 queries in vain"), "{report}");
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_name_that_only_some_resolvers_find() {
     let name = ["--dns-name", "kubernetes.default"];
     let searched = |ndots| CLUSTER.replace("ndots:5", &format!("ndots:{ndots}"));
     let report = found(run(&pod, &searched(1), &name), "dns-name-libc-differs");
-    let said = reason(&report, "dns-name-libc-differs");
+    let said = report.reason("dns-name-libc-differs");
     assert!(said.contains("glibc: kubernetes.default. NXDOMAIN, "), "{said}");
     assert!(
         said.contains("musl: kubernetes.default. NXDOMAIN, and no further (2 queries)"),
@@ -241,7 +241,7 @@ fn musl_stops_where_a_domain_has_the_name_without_an_address() {
     let pod = pod();
     let _server = Responder::on(&pod.node, NODE, empty);
     let report = found(run(&pod, CLUSTER, &NAME), "dns-name-libc-differs");
-    let said = reason(&report, "dns-name-libc-differs");
+    let said = report.reason("dns-name-libc-differs");
     assert!(said.contains("svc.cluster.local. no address, and no further (4 queries)"), "{said}");
     fine(run(&pod, CLUSTER, &["--dns-name", "example.com."]));
 }

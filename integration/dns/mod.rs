@@ -31,6 +31,14 @@ fn pod() -> Pod {
     World::DUAL.start()
 }
 
+/// A pod whose node answers as a cluster's DNS does.
+fn served() -> (Pod, Responder) {
+    let pod = pod();
+    let server =
+        Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
+    (pod, server)
+}
+
 /// podprobe's dns layer, with this resolv.conf, as an application in no mesh.
 fn launch<'p>(pod: &'p Pod, resolv_conf: &str, more: &[&str]) -> Launch<'p> {
     let path = pod.file("resolv.conf");
@@ -64,13 +72,4 @@ fn fine(run: Output) -> Output {
     }
     assert!(run.codes("ok").contains(&"dns-holds".to_owned()), "{run}");
     run
-}
-
-/// The reason of the finding with this code.
-#[track_caller]
-fn reason(run: &Output, code: &str) -> String {
-    let report = run.report();
-    let findings = report["findings"].as_array().expect("findings").iter();
-    let mut reasons = findings.filter(|f| f["code"] == code).map(|f| f["reason"].to_string());
-    reasons.next().unwrap_or_else(|| panic!("no {code}\n{run}"))
 }

@@ -4,25 +4,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::responder::{Dnsmasq, Over, Responder, Stand, bytes, cluster};
-use super::{CLUSTER, fine, found, pod, reason, run};
-use crate::world::{Pod, World, sh};
+use super::{CLUSTER, fine, found, pod, run};
+use crate::world::{World, sh};
 
 const NODE: Stand = Stand::at("10.77.0.1");
-
-/// Rules in the node's packet filter.
-fn filter(pod: &Pod, hook: &str, rule: &str) {
-    pod.node.sh(&format!(
-        "nft 'add table inet t; add chain inet t c {{ type filter hook {hook} priority 0; }}; \
-         add rule inet t c {rule}'"
-    ));
-}
 
 #[test]
 fn dnsmasq_answers_over_both_transports_and_families() {
     let pod = pod();
     let _dnsmasq = Dnsmasq::on(&pod.node);
     let run = fine(run(&pod, &format!("{CLUSTER}nameserver fd77::1\n"), &[]));
-    let said = reason(&run, "dns-holds");
+    let said = run.reason("dns-holds");
     assert!(said.contains("10.77.0.1 over UDP and TCP, fd77::1 over UDP and TCP"), "{run}");
     assert!(said.contains("cluster.local is 10.96.0.1; DNS schema 1.1.0"), "{run}");
     assert!(run.elapsed < Duration::from_millis(400), "{run}");
@@ -35,7 +27,7 @@ fn nobody_listens_on_the_server() {
         let file = format!("search svc.cluster.local\nnameserver {server}\n");
         let run = found(run(&pod, &file, &[]), "dns-refused-by-server");
         assert!(
-            reason(&run, "dns-refused-by-server").contains(&format!("refused by {server}")),
+            run.reason("dns-refused-by-server").contains(&format!("refused by {server}")),
             "{run}"
         );
         assert!(run.elapsed < Duration::from_secs(1), "{run}");
@@ -46,23 +38,23 @@ fn nobody_listens_on_the_server() {
 fn the_node_rejects_what_is_meant_for_a_service() {
     let pod = pod();
     let file = "search svc.cluster.local\nnameserver 10.96.0.10\n";
-    filter(&pod, "forward", "udp dport 53 reject with icmp port-unreachable");
-    filter(&pod, "forward", "tcp dport 53 reject with icmp port-unreachable");
+    pod.node.filter("forward", "udp dport 53 reject with icmp port-unreachable");
+    pod.node.filter("forward", "tcp dport 53 reject with icmp port-unreachable");
     let run1 = found(run(&pod, file, &[]), "dns-rejected");
-    assert!(reason(&run1, "dns-rejected").contains("refused by 10.77.0.1 (ICMP 3/3)"), "{run1}");
-    pod.node.sh("nft flush chain inet t c");
-    filter(&pod, "forward", "reject with icmpx admin-prohibited");
+    assert!(run1.reason("dns-rejected").contains("refused by 10.77.0.1 (ICMP 3/3)"), "{run1}");
+    pod.node.sh("nft flush chain inet t forward");
+    pod.node.filter("forward", "reject with icmpx admin-prohibited");
     let run2 = found(run(&pod, file, &[]), "dns-rejected");
-    assert!(reason(&run2, "dns-rejected").contains("by 10.77.0.1 (ICMP 3/13)"), "{run2}");
+    assert!(run2.reason("dns-rejected").contains("by 10.77.0.1 (ICMP 3/13)"), "{run2}");
 }
 
 #[test]
 fn silence_takes_two_and_a_half_seconds_and_not_five() {
     let pod = pod();
     let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
-    filter(&pod, "input", "meta l4proto { tcp, udp } th dport 53 drop");
+    pod.node.filter("input", "meta l4proto { tcp, udp } th dport 53 drop");
     let run = found(run(&pod, CLUSTER, &[]), "dns-silent");
-    assert!(reason(&run, "dns-silent").contains("3 queries in 2500 ms"), "{run}");
+    assert!(run.reason("dns-silent").contains("3 queries in 2500 ms"), "{run}");
     let (least, most) = (Duration::from_millis(2400), Duration::from_secs(4));
     assert!(run.elapsed > least && run.elapsed < most, "{run}");
 }
@@ -72,10 +64,10 @@ fn a_silent_server_beyond_the_node_is_told_from_one_behind_a_silent_node() {
     let file = "search svc.cluster.local\nnameserver 10.96.0.10\n";
     let pod = pod();
     let far = found(run(&pod, file, &[]), "dns-silent");
-    assert!(reason(&far, "dns-silent").contains("as far as the node (10.77.0.1)"), "{far}");
+    assert!(far.reason("dns-silent").contains("as far as the node (10.77.0.1)"), "{far}");
     let mute = World::DUAL.silent_node().start();
     let near = found(run(&mute, file, &[]), "dns-silent");
-    assert!(reason(&near, "dns-silent").contains("lost at or before the node"), "{near}");
+    assert!(near.reason("dns-silent").contains("lost at or before the node"), "{near}");
 }
 
 #[test]
@@ -83,14 +75,14 @@ fn one_transport_alone_is_told_by_its_name() {
     let pod = pod();
     let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
     fine(run(&pod, CLUSTER, &[]));
-    filter(&pod, "input", "tcp dport 53 drop");
+    pod.node.filter("input", "tcp dport 53 drop");
     let run1 = found(run(&pod, CLUSTER, &[]), "dns-tcp-blocked");
-    assert!(reason(&run1, "dns-tcp-blocked").contains("; over TCP, no hop"), "{run1}");
-    pod.node.sh("nft flush chain inet t c");
-    filter(&pod, "input", "udp dport 53 drop");
+    assert!(run1.reason("dns-tcp-blocked").contains("; over TCP, no hop"), "{run1}");
+    pod.node.sh("nft flush chain inet t input");
+    pod.node.filter("input", "udp dport 53 drop");
     let run2 = found(run(&pod, CLUSTER, &["--dns-name", "example.com"]), "dns-udp-blocked");
-    assert!(reason(&run2, "dns-name-found").contains("ask 10.77.0.1 over TCP for"), "{run2}");
-    assert!(reason(&run2, "dns-udp-blocked").contains("; over UDP, no hop"), "{run2}");
+    assert!(run2.reason("dns-name-found").contains("ask 10.77.0.1 over TCP for"), "{run2}");
+    assert!(run2.reason("dns-udp-blocked").contains("; over UDP, no hop"), "{run2}");
 }
 
 #[test]
@@ -100,7 +92,7 @@ fn an_answer_from_another_address_is_seen() {
     let stand = Stand { answers_from: Some("10.77.0.99"), tcp: false, ..NODE };
     let _server = Responder::on(&pod.node, stand, |query, _| bytes(&cluster(query)));
     let run = found(run(&pod, CLUSTER, &[]), "dns-wrong-source");
-    assert!(reason(&run, "dns-wrong-source").contains("answered by 10.77.0.99:53"), "{run}");
+    assert!(run.reason("dns-wrong-source").contains("answered by 10.77.0.99:53"), "{run}");
 }
 
 #[test]
@@ -119,7 +111,7 @@ fn an_answer_to_another_question_is_no_answer() {
         bytes(&answer)
     });
     let run = found(run(&pod, CLUSTER, &[]), "dns-answer-unusable");
-    assert!(reason(&run, "dns-answer-unusable").contains("another id"), "{run}");
+    assert!(run.reason("dns-answer-unusable").contains("another id"), "{run}");
 }
 
 #[test]
@@ -170,7 +162,7 @@ fn a_dead_server_beside_a_good_one_is_a_warning() {
     let _server = Responder::on(&pod.node, NODE, |query, _| bytes(&cluster(query)));
     let run =
         found(run(&pod, &format!("{CLUSTER}nameserver fd77::1\n"), &[]), "dns-nameserver-down");
-    assert!(reason(&run, "dns-nameserver-down").contains("fd77::1"), "{run}");
+    assert!(run.reason("dns-nameserver-down").contains("fd77::1"), "{run}");
 }
 
 #[test]
@@ -179,7 +171,7 @@ fn an_answer_that_comes_too_late_is_told() {
     let late = Stand { late: Duration::from_millis(1050), ..NODE };
     let _server = Responder::on(&pod.node, late, |query, _| bytes(&cluster(query)));
     let run1 = found(run(&pod, &CLUSTER.replace("ndots:5", "ndots:5 timeout:1"), &[]), "dns-slow");
-    assert!(reason(&run1, "dns-slow").contains("resolvers wait 1000 ms"), "{run1}");
+    assert!(run1.reason("dns-slow").contains("resolvers wait 1000 ms"), "{run1}");
     fine(run(&pod, CLUSTER, &[]));
 }
 
@@ -192,5 +184,5 @@ fn a_lost_query_is_counted() {
         if first { None } else { bytes(&cluster(query)) }
     });
     let run = found(run(&pod, CLUSTER, &[]), "dns-lossy");
-    assert!(reason(&run, "dns-lossy").contains("1 lost before"), "{run}");
+    assert!(run.reason("dns-lossy").contains("1 lost before"), "{run}");
 }

@@ -2,17 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::world::{Node, sh};
+use crate::world::{Daemon, Node, until};
 
 /// How often a server looks whether its test is over.
 const TICK: Duration = Duration::from_millis(50);
@@ -235,14 +234,7 @@ fn soa(zone: &str) -> Record {
 }
 
 /// dnsmasq on the node, ended with the test.
-pub struct Dnsmasq(Child);
-
-impl Drop for Dnsmasq {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+pub struct Dnsmasq(#[expect(dead_code, reason = "ends with the server")] Daemon);
 
 impl Dnsmasq {
     /// A cluster's zone on both of the node's addresses.
@@ -252,39 +244,31 @@ impl Dnsmasq {
 
     /// The same on others.
     pub fn at(node: &Node, addresses: [&'static str; 2]) -> Dnsmasq {
-        let child = node.run(move || {
-            Command::new("dnsmasq")
-                .args([
-                    "--keep-in-foreground",
-                    "--conf-file=/dev/null",
-                    "--pid-file=",
-                    "--user=root",
-                ])
-                .args(["--no-resolv", "--no-hosts", "--bind-interfaces", "--port=53"])
-                .args(addresses.map(|address| format!("--listen-address={address}")))
-                .args(["--local=/cluster.local/", "--address=/example.com/192.0.2.80"])
-                .arg("--host-record=kubernetes.default.svc.cluster.local,10.96.0.1")
-                .arg("--txt-record=dns-version.cluster.local,1.1.0")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("dnsmasq")
-        });
-        let server = Dnsmasq(child);
-        let start = Instant::now();
-        let listening = || {
-            let sockets = sh_on(node, "ss -Htuln 'sport = :53'");
+        let [first, second] = addresses.map(|address| format!("--listen-address={address}"));
+        let server = Daemon::on(
+            node,
+            &[
+                "dnsmasq",
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--pid-file=",
+                "--user=root",
+                "--no-resolv",
+                "--no-hosts",
+                "--bind-interfaces",
+                "--port=53",
+                &first,
+                &second,
+                "--local=/cluster.local/",
+                "--address=/example.com/192.0.2.80",
+                "--host-record=kubernetes.default.svc.cluster.local,10.96.0.1",
+                "--txt-record=dns-version.cluster.local,1.1.0",
+            ],
+        );
+        until("dnsmasq's listener", || {
+            let sockets = node.sh("ss -Htuln 'sport = :53'");
             addresses.iter().all(|address| sockets.contains(address))
-        };
-        while !listening() {
-            assert!(start.elapsed() < Duration::from_secs(5), "dnsmasq does not listen");
-            thread::sleep(TICK / 10);
-        }
-        server
+        });
+        Dnsmasq(server)
     }
-}
-
-fn sh_on(node: &Node, script: &'static str) -> String {
-    node.run(move || sh(script))
 }

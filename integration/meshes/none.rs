@@ -28,6 +28,20 @@ fn rules_of_others_that_capture_nothing_pass() {
 }
 
 #[test]
+fn a_node_that_answers_for_services_itself_is_no_doubt() {
+    let pod = World::V4.start();
+    // As kube-proxy has it in IPVS mode, on a device of its own.
+    pod.node.sh("ip address add 10.96.0.1/32 dev lo");
+    let run = pod.launch(App, &["check", "--mesh", "none", "--output", "json"]);
+    let run = run.env("KUBERNETES_SERVICE_HOST", "10.96.0.1").run().expect(0);
+    assert_eq!(run.codes("unknown"), ["probe-failed"], "the kernel tells no difference: {run}");
+    let mut istio = pod.launch(Who::Proxy, &["check", "--output", "json"]);
+    pod.load(Backend::IptablesNft, &Rules::istio());
+    istio = istio.env("KUBERNETES_SERVICE_HOST", "10.96.0.1");
+    assert!(istio.run().expect(0).codes("unknown").iter().all(|code| code == "not-observable"));
+}
+
+#[test]
 fn every_meshs_rules_are_unexpected_to_an_application() {
     let pod = World::DUAL.start();
     for rules in every_mesh() {

@@ -1,10 +1,10 @@
 //! Packets that vanish, by their size.
 
+use super::flight::answer;
 use super::place::{Place, Way};
-use super::server::{OpenSsl, Server, answer};
 use super::{BOTH, NONE, V4, launch, reason, reasons, says};
 use crate::dns::responder::{Dnsmasq, Responder, Stand, bytes, with_code};
-use crate::world::sh;
+use crate::world::{OpenSsl, Server, sh};
 use hickory_proto::op::ResponseCode;
 
 const SERVERS: [&str; 2] = ["10.99.0.2", "fd99::2"];
@@ -36,7 +36,7 @@ fn jumbo_frames_over_an_ordinary_network_vanish() {
 #[test]
 fn full_packets_to_a_tls_server_vanish() {
     let place = Place::start().narrow(Way::Out, 1300).mute();
-    let _server = OpenSsl::on(&place, "10.99.0.2:6443");
+    let _server = OpenSsl::on(&place.pod, &place.far, "10.99.0.2:6443", 100, &[]);
     let run =
         says(launch(&place, NONE, &["--mtu-target", "10.99.0.2:6443"]).run(), &["mtu-black-hole"]);
     assert!(reason(&run, "mtu-black-hole").contains("target 10.99.0.2:6443"), "{run}");
@@ -72,7 +72,7 @@ fn the_kernels_probing_hides_it_and_is_named() {
 #[test]
 fn the_api_servers_certificate_does_not_come_back() {
     let place = Place::start().narrow(Way::Back, 1300).mute();
-    let _v4 = OpenSsl::on(&place, "10.99.0.2:6443");
+    let _v4 = OpenSsl::on(&place.pod, &place.far, "10.99.0.2:6443", 100, &[]);
     let api = |more: &[&str]| {
         let run = launch(&place, NONE, more).env("KUBERNETES_SERVICE_HOST", "10.99.0.2");
         run.env("KUBERNETES_SERVICE_PORT", "6443").run()
@@ -81,7 +81,7 @@ fn the_api_servers_certificate_does_not_come_back() {
     let found = reason(&run, "mtu-black-hole-reverse");
     assert!(found.contains("API server 10.99.0.2:6443: all are acknowledged"), "{run}");
     assert!(found.contains("of its answer 0 bytes come"), "{run}");
-    let _v6 = OpenSsl::on(&place, "[fd99::2]:6444");
+    let _v6 = OpenSsl::on(&place.pod, &place.far, "[fd99::2]:6444", 100, &[]);
     let run = says(api(&["--mtu-target", "[fd99::2]:6444"]), &["mtu-black-hole-reverse"]);
     assert_eq!(reasons(&run, "mtu-black-hole-reverse").len(), 2, "{run}");
 }
@@ -89,7 +89,7 @@ fn the_api_servers_certificate_does_not_come_back() {
 #[test]
 fn a_flight_of_tls_1_2_does_not_come_back() {
     let place = Place::start().narrow(Way::Back, 1300).mute();
-    let _server = Server::on(&place, "10.99.0.2:443", |stream, _| answer(stream, 4000));
+    let _server = Server::on(&place.far, "10.99.0.2:443", |stream| answer(stream, 4000));
     let target = ["--mtu-target", "10.99.0.2:443"];
     says(launch(&place, NONE, &target).run(), &["mtu-black-hole-reverse"]);
 }

@@ -1,16 +1,18 @@
 //! What looks like a hole and is none.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::flight::{answer, flight, record};
 use super::place::{Place, Way};
-use super::server::{OpenSsl, Server, answer, flight, record};
 use super::{BOTH, NONE, V4, launch, reason, reasons, says};
 use crate::dns::responder::{Dnsmasq, Responder, Stand, bytes, with_code};
-use crate::world::sh;
+use crate::world::{OpenSsl, Server, sh};
 use hickory_proto::op::ResponseCode;
+use socket2::{Domain, Socket, Type};
 
 const SERVERS: [&str; 2] = ["10.99.0.2", "fd99::2"];
 const TARGET: [&str; 2] = ["--mtu-target", "10.99.0.2:443"];
@@ -19,7 +21,7 @@ const TARGET: [&str; 2] = ["--mtu-target", "10.99.0.2:443"];
 fn a_way_that_takes_full_packets() {
     let place = Place::start();
     let _dns = Dnsmasq::at(&place.far, SERVERS);
-    let _tls = OpenSsl::on(&place, "10.99.0.2:6443");
+    let _tls = OpenSsl::on(&place.pod, &place.far, "10.99.0.2:6443", 100, &[]);
     let api = launch(&place, BOTH, &[]).env("KUBERNETES_SERVICE_HOST", "10.99.0.2");
     let run = says(api.env("KUBERNETES_SERVICE_PORT", "6443").run(), &["mtu-holds"]);
     let holds = reason(&run, "mtu-holds");
@@ -77,7 +79,7 @@ fn a_route_with_an_mtu_of_its_own_was_not_learned() {
 #[test]
 fn a_server_that_hears_too_big() {
     let place = Place::start().narrow(Way::Back, 1300);
-    let _server = OpenSsl::on(&place, "10.99.0.2:443");
+    let _server = OpenSsl::on(&place.pod, &place.far, "10.99.0.2:443", 100, &[]);
     let run = says(launch(&place, NONE, &TARGET).run(), &["mtu-holds"]);
     assert!(reason(&run, "mtu-holds").contains("full packets come back from target"), "{run}");
 }
@@ -85,9 +87,9 @@ fn a_server_that_hears_too_big() {
 #[test]
 fn a_clamped_segment_size_makes_a_narrow_way_healthy() {
     let place = Place::start().narrow(Way::Out, 1300).narrow(Way::Back, 1300).mute();
-    place.filter("forward", "tcp flags syn tcp option maxseg size set 1200");
+    place.pod.node.filter("forward", "tcp flags syn tcp option maxseg size set 1200");
     let _dns = Dnsmasq::at(&place.far, SERVERS);
-    let _server = OpenSsl::on(&place, "10.99.0.2:443");
+    let _server = OpenSsl::on(&place.pod, &place.far, "10.99.0.2:443", 100, &[]);
     let run = says(launch(&place, BOTH, &TARGET).run(), &["mtu-holds"]);
     let holds = reason(&run, "mtu-holds");
     assert!(holds.contains("the handshake asked for no larger ones"), "{run}");
@@ -98,8 +100,8 @@ fn a_clamped_segment_size_makes_a_narrow_way_healthy() {
 fn loss_is_no_hole() {
     let place = Place::start();
     let _dns = Dnsmasq::at(&place.far, SERVERS);
-    let _server = OpenSsl::on(&place, "10.99.0.2:443");
-    place.filter("forward", "numgen random mod 100 < 25 drop");
+    let _server = OpenSsl::on(&place.pod, &place.far, "10.99.0.2:443", 100, &[]);
+    place.pod.node.filter("forward", "numgen random mod 100 < 25 drop");
     for _ in 0..5 {
         let run = launch(&place, BOTH, &TARGET).run();
         assert!(run.code == 0 || run.code == 5, "{run}");
@@ -112,7 +114,7 @@ fn silence_after_the_handshake_is_no_hole() {
     let place = Place::start();
     let _dns = Dnsmasq::at(&place.far, SERVERS);
     // The handshake's packets have 60 bytes and less, those with data more.
-    place.filter("forward", "ip length > 80 drop");
+    place.pod.node.filter("forward", "ip length > 80 drop");
     let run = launch(&place, V4, &[]).run().expect(5);
     assert_eq!(run.codes("unknown"), ["mtu-untested", "proof-required"], "{run}");
     assert!(reason(&run, "mtu-untested").contains("small packets fare no better"), "{run}");
@@ -123,8 +125,11 @@ fn a_hole_that_opens_only_once_is_none() {
     let place = Place::start();
     let _dns = Dnsmasq::at(&place.far, SERVERS);
     // Three packets in one, and again, and again: the first connection is stuck.
-    place.filter("forward", "ip length > 1400 limit rate over 1/hour burst 5 packets accept");
-    place.filter("forward", "ip length > 1400 drop");
+    place
+        .pod
+        .node
+        .filter("forward", "ip length > 1400 limit rate over 1/hour burst 5 packets accept");
+    place.pod.node.filter("forward", "ip length > 1400 drop");
     let run = says(launch(&place, V4, &[]).run(), &["mtu-holds"]);
     assert!(reason(&run, "mtu-holds").contains("two attempts, not by their size"), "{run}");
 }
@@ -132,7 +137,7 @@ fn a_hole_that_opens_only_once_is_none() {
 #[test]
 fn a_slow_server_is_no_hole_on_the_way_back() {
     let place = Place::start();
-    let _slow = Server::on(&place, "10.99.0.2:443", |mut stream, _| {
+    let _slow = Server::on(&place.far, "10.99.0.2:443", |mut stream| {
         record(&mut stream);
         thread::sleep(Duration::from_millis(2500));
         let _ = stream.write_all(&flight(4000));
@@ -144,8 +149,9 @@ fn a_slow_server_is_no_hole_on_the_way_back() {
 #[test]
 fn a_server_that_is_slow_once_is_no_hole() {
     let place = Place::start();
-    let _slow = Server::on(&place, "10.99.0.2:443", |stream, count| {
-        if count == 0 {
+    let before = AtomicBool::new(false);
+    let _slow = Server::on(&place.far, "10.99.0.2:443", move |stream| {
+        if !before.swap(true, Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(2500));
         }
         answer(stream, 4000);
@@ -156,7 +162,7 @@ fn a_server_that_is_slow_once_is_no_hole() {
 #[test]
 fn a_server_that_does_not_read_still_acknowledges() {
     let place = Place::start();
-    let _mute = Server::on(&place, "10.99.0.2:443", |mut stream, _| {
+    let _mute = Server::on(&place.far, "10.99.0.2:443", |mut stream| {
         thread::sleep(Duration::from_secs(4));
         let _ = stream.read(&mut [0]);
     });
@@ -166,7 +172,7 @@ fn a_server_that_does_not_read_still_acknowledges() {
 #[test]
 fn a_server_that_closes_at_once_tells_nothing_or_that_it_holds() {
     let place = Place::start();
-    let _rude = Server::on(&place, "10.99.0.2:443", |stream, _| {
+    let _rude = Server::on(&place.far, "10.99.0.2:443", |stream| {
         stream.shutdown(Shutdown::Both).ok();
     });
     let run = launch(&place, NONE, &TARGET).run();
@@ -189,9 +195,16 @@ fn a_nameserver_that_refuses_padding_has_acknowledged_it() {
 #[test]
 fn a_window_smaller_than_a_packet_is_no_hole() {
     let place = Place::start();
-    let _narrow = Server::with_window(&place, "10.99.0.2:443", 1, |_stream, _| {
-        thread::sleep(Duration::from_secs(6));
+    let listener = place.far.run(|| {
+        let address: SocketAddr = "10.99.0.2:443".parse().expect("an address");
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        // As little as the kernel allows.
+        socket.set_recv_buffer_size(1).expect("a window");
+        socket.bind(&address.into()).expect("bind");
+        socket.listen(8).expect("listen");
+        TcpListener::from(socket)
     });
+    let _narrow = Server::with(listener, |_stream| thread::sleep(Duration::from_secs(6)));
     let run = launch(&place, NONE, &TARGET).run();
     assert!(run.code == 0 || run.code == 5, "{run}");
     assert!(run.codes("fail").is_empty(), "{run}");
@@ -200,7 +213,7 @@ fn a_window_smaller_than_a_packet_is_no_hole() {
 #[test]
 fn what_speaks_no_tls_has_answered_anyhow() {
     let place = Place::start();
-    let _http = Server::on(&place, "10.99.0.2:443", |mut stream, _| {
+    let _http = Server::on(&place.far, "10.99.0.2:443", |mut stream| {
         let _ = stream.read(&mut [0; 9000]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });

@@ -3,14 +3,14 @@
 
 /// Which peers are asked, when, and as whom.
 mod asked_for;
+/// What a TLS server says first.
+mod flight;
 /// Packets that vanish, by their size.
 mod hole;
 /// What looks like a hole and is none.
 mod intact;
 /// The pod's node and what lies behind it.
-mod place;
-/// Servers that speak TLS, or do as if.
-mod server;
+pub mod place;
 
 use crate::world::{Launch, Output, Who};
 use place::Place;
@@ -35,9 +35,7 @@ fn launch<'p>(place: &'p Place, resolv_conf: &str, more: &[&str]) -> Launch<'p> 
 
 /// The findings of one code: their reasons.
 fn reasons(run: &Output, code: &str) -> Vec<String> {
-    let report = run.report();
-    let findings = report["findings"].as_array().expect("findings").iter();
-    findings.filter(|f| f["code"] == code).map(|f| f["reason"].to_string()).collect()
+    run.findings(code).iter().map(|finding| finding["reason"].to_string()).collect()
 }
 
 /// The only reason of this code.

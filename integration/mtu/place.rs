@@ -62,17 +62,9 @@ impl Place {
 
     /// Nobody hears that a packet was too big.
     pub fn mute(self) -> Place {
-        self.filter("output", "icmp type destination-unreachable drop");
-        self.filter("output", "icmpv6 type packet-too-big drop");
+        self.pod.node.filter("output", "icmp type destination-unreachable drop");
+        self.pod.node.filter("output", "icmpv6 type packet-too-big drop");
         self
-    }
-
-    /// A rule in the node's packet filter.
-    pub fn filter(&self, hook: &str, rule: &str) {
-        self.pod.node.sh(&format!(
-            "nft 'add table inet t; add chain inet t {hook} {{ type filter hook {hook} priority 0; }}; \
-             add rule inet t {hook} {rule}'"
-        ));
     }
 
     /// A setting of the pod's namespace.

@@ -2,7 +2,7 @@
 
 use super::conf::{CILIUM, ISTIO, LINKERD, calico, multus, shim, single};
 use super::host::Host;
-use super::{fine, found, pod, reason, run};
+use super::{fine, found, pod, run};
 use crate::world::Pod;
 
 fn with_istio(pod: &Pod) -> Host {
@@ -18,7 +18,7 @@ fn a_plugin_that_is_twice_in_a_list_is_told_with_both_places() {
     let pod = pod();
     let host = Host::new(&pod);
     host.conf("10-calico.conflist", &calico(",\n    {\"type\": \"portmap\"}"));
-    let said = reason(&found(run(&pod, &host, &[]), "cni-chain-duplicate"), "cni-chain-duplicate");
+    let said = found(run(&pod, &host, &[]), "cni-chain-duplicate").reason("cni-chain-duplicate");
     assert!(said.contains("portmap is run twice"), "{said}");
     assert!(said.contains("line 15, column 5") && said.contains("line 17, column 5"), "{said}");
     let tuning = ",\n    {\"type\": \"tuning\"}";
@@ -42,7 +42,7 @@ fn two_attachments_are_no_duplicate_and_a_mesh_in_multus_and_its_delegate_is_one
     fine(run(&pod, &host, &["--mesh", "istio"]));
     host.conf("10-calico.conflist", &calico(ISTIO));
     let report = found(run(&pod, &host, &["--mesh", "istio"]), "cni-chain-duplicate");
-    let said = reason(&report, "cni-chain-duplicate");
+    let said = report.reason("cni-chain-duplicate");
     assert!(said.contains("istio-cni is run twice"), "{said}");
     assert!(said.contains("00-multus.conflist") && said.contains("10-calico.conflist"), "{said}");
 }
@@ -55,7 +55,7 @@ fn multus_that_leads_back_to_itself_is_a_circle() {
         let host = with_istio(&pod);
         host.conf("00-multus.conf", &shim(network));
         host.link("net.d/00-multus.conf", "etc/cni/again.conf");
-        let said = reason(&found(run(&pod, &host, &[]), "cni-chain-cycle"), "cni-chain-cycle");
+        let said = found(run(&pod, &host, &[]), "cni-chain-cycle").reason("cni-chain-cycle");
         assert!(said.starts_with("follow /etc/cni/net.d/00-multus.conf → "), "{said}");
     }
     let host = with_istio(&pod);
@@ -73,7 +73,7 @@ fn multus_whose_network_is_not_there() {
     let host = with_istio(&pod);
     host.conf("00-multus.conf", &shim("/host/etc/cni/net.d/10-calico.conflist"));
     let report = found(run(&pod, &host, &[]), "cni-delegate-missing");
-    let said = reason(&report, "cni-delegate-missing");
+    let said = report.reason("cni-delegate-missing");
     assert!(said.contains("/etc/cni/net.d/10-calico.conflist is not there"), "{said}");
     // A name may be one of the API's.
     host.conf("00-multus.conf", &shim("calico"));
@@ -90,7 +90,7 @@ fn a_mesh_plugin_that_is_in_no_active_chain() {
     let report = run(&pod, &host, &["--mesh", "istio"]).expect(80);
     assert_eq!(report.codes("fail"), ["cni-mesh-not-chained"], "{report}");
     assert_eq!(report.codes("warn"), ["cni-config-shadowed"], "{report}");
-    let said = reason(&report, "cni-mesh-not-chained");
+    let said = report.reason("cni-mesh-not-chained");
     assert!(said.contains("istio-cni in /etc/cni/net.d/05-cilium.conflist"), "{said}");
     assert!(said.contains("it is in /etc/cni/net.d/10-calico.conflist"), "{said}");
     let report = run(&pod, &host, &["--mesh", "auto"]).expect(80);
@@ -99,7 +99,7 @@ fn a_mesh_plugin_that_is_in_no_active_chain() {
 
     host.remove("etc/cni/net.d/10-calico.conflist");
     let report = found(run(&pod, &host, &["--mesh", "istio-ambient"]), "cni-mesh-not-chained");
-    let said = reason(&report, "cni-mesh-not-chained");
+    let said = report.reason("cni-mesh-not-chained");
     assert!(said.contains("its program lies at /opt/cni/bin/istio-cni, unused"), "{said}");
     // What a mesh that is gone left behind is no sign of it.
     fine(run(&pod, &host, &["--mesh", "auto"]));

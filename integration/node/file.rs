@@ -2,13 +2,13 @@
 
 use super::conf::{CILIUM, FLANNEL, LOOPBACK, calico, single};
 use super::host::Host;
-use super::{fine, found, pod, reason, run};
+use super::{fine, found, pod, run};
 
 #[test]
 fn no_configuration_at_all() {
     let pod = pod();
     let host = Host::new(&pod);
-    let said = reason(&found(run(&pod, &host, &[]), "cni-config-none"), "cni-config-none");
+    let said = found(run(&pod, &host, &[]), "cni-config-none").reason("cni-config-none");
     assert!(said.contains("no network config found"), "{said}");
     host.conf("10-calico.conflist.bak", &calico(""));
     host.directory("etc/cni/net.d/subdirectory.conf");
@@ -17,7 +17,7 @@ fn no_configuration_at_all() {
     found(run(&pod, &host, &[]), "cni-config-none");
     let k3s = "var/lib/rancher/k3s/agent/etc/cni/net.d/10-flannel.conflist";
     host.file(k3s, FLANNEL);
-    let said = reason(&found(run(&pod, &host, &[]), "cni-config-none"), "cni-config-none");
+    let said = found(run(&pod, &host, &[]), "cni-config-none").reason("cni-config-none");
     assert!(said.contains(&format!("but there is /{k3s}")), "{said}");
 }
 
@@ -70,7 +70,7 @@ fn a_broken_first_file_is_told_with_its_place() {
         let host = Host::new(&pod);
         host.conf(name, &text);
         let report = found(run(&pod, &host, &[]), code);
-        let said = reason(&report, code);
+        let said = report.reason(code);
         assert!(said.contains(&format!("/etc/cni/net.d/{name}")), "{said}");
         assert!(said.contains(place), "{said}");
     }
@@ -101,19 +101,19 @@ fn one_broken_file_blocks_containerd_and_not_cri_o() {
     let host = Host::new(&pod);
     host.conf("05-broken.conf", "{\"type\": \"bridge\"");
     host.conf("10-calico.conflist", &calico(""));
-    let said = reason(&found(run(&pod, &host, &[]), "cni-config-invalid"), "cni-config-invalid");
+    let said = found(run(&pod, &host, &[]), "cni-config-invalid").reason("cni-config-invalid");
     let both = "(containerd takes nothing, because of /etc/cni/net.d/05-broken.conf, \
                 CRI-O takes /etc/cni/net.d/10-calico.conflist)";
     assert!(said.contains(both), "{said}");
     host.file("run/crio/crio.sock", "");
-    let said = reason(&found(run(&pod, &host, &[]), "cni-config-skipped"), "cni-config-skipped");
+    let said = found(run(&pod, &host, &[]), "cni-config-skipped").reason("cni-config-skipped");
     assert!(said.starts_with("CRI-O takes /etc/cni/net.d/10-calico.conflist"), "{said}");
     host.file("run/containerd/containerd.sock", "");
     found(run(&pod, &host, &[]), "cni-config-invalid");
     host.conf("05-broken.conf", &single("bridge"));
     host.conf("10-calico.conflist", "{");
     host.remove("run/crio");
-    let said = reason(&found(run(&pod, &host, &[]), "cni-config-skipped"), "cni-config-skipped");
+    let said = found(run(&pod, &host, &[]), "cni-config-skipped").reason("cni-config-skipped");
     assert!(said.contains("containerd takes /etc/cni/net.d/05-broken.conf"), "{said}");
 }
 
@@ -126,10 +126,10 @@ fn cri_o_passes_over_a_network_whose_plugin_does_not_run() {
     host.remove("opt/cni/bin/cilium-cni");
     let report = run(&pod, &host, &[]).expect(80);
     assert_eq!(report.cause(), "cni-plugin-missing");
-    let said = reason(&report, "cni-plugin-missing");
+    let said = report.reason("cni-plugin-missing");
     assert!(said.contains("CRI-O takes /etc/cni/net.d/10-calico.conflist"), "{said}");
     host.file("run/crio/crio.sock", "");
-    let said = reason(&found(run(&pod, &host, &[]), "cni-config-shadowed"), "cni-config-shadowed");
+    let said = found(run(&pod, &host, &[]), "cni-config-shadowed").reason("cni-config-shadowed");
     assert!(said.ends_with("never /etc/cni/net.d/05-cilium.conflist (cilium-cni)"), "{said}");
 }
 
@@ -139,7 +139,7 @@ fn another_network_behind_the_active_one_is_a_warning() {
     let host = Host::new(&pod);
     host.conf("05-cilium.conflist", CILIUM);
     host.conf("10-calico.conflist", &calico(""));
-    let said = reason(&found(run(&pod, &host, &[]), "cni-config-shadowed"), "cni-config-shadowed");
+    let said = found(run(&pod, &host, &[]), "cni-config-shadowed").reason("cni-config-shadowed");
     assert!(said.contains("takes /etc/cni/net.d/05-cilium.conflist"), "{said}");
     assert!(said.contains("10-calico.conflist (calico, portmap, bandwidth)"), "{said}");
     host.remove("etc/cni/net.d/05-cilium.conflist");
@@ -152,7 +152,7 @@ fn a_link_to_nothing_is_broken_and_one_within_the_host_is_not() {
     let pod = pod();
     let host = Host::new(&pod);
     host.link("/var/lib/cni/10-calico.conflist", "etc/cni/net.d/10-calico.conflist");
-    let said = reason(&found(run(&pod, &host, &[]), "cni-config-invalid"), "cni-config-invalid");
+    let said = found(run(&pod, &host, &[]), "cni-config-invalid").reason("cni-config-invalid");
     assert!(said.contains("symbolic link, and /var/lib/cni is not there"), "{said}");
     host.file("var/lib/cni/10-calico.conflist", &calico(""));
     fine(run(&pod, &host, &[]));

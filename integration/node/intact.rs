@@ -2,7 +2,7 @@
 
 use super::conf::{CILIUM, FLANNEL, ISTIO, KINDNET, LINKERD, LOOPBACK, calico, multus, shim};
 use super::host::Host;
-use super::{fine, pod, reason, run};
+use super::{fine, pod, run};
 
 #[test]
 fn every_usual_network_holds() {
@@ -18,7 +18,7 @@ fn every_usual_network_holds() {
         host.conf("99-loopback.conf", LOOPBACK);
         host.conf("10-old.conflist.cilium_bak", "not read");
         let report = fine(run(&pod, &host, &[]));
-        let said = reason(&report, "node-holds");
+        let said = report.reason("node-holds");
         assert!(said.contains(&format!("take /etc/cni/net.d/{name}")), "{said}");
         assert!(report.stdout.contains("10-old.conflist.cilium_bak"), "{report}");
     }
@@ -33,7 +33,7 @@ fn a_mesh_plugin_in_the_active_chain_is_in_order() {
         host.conf("10-calico.conflist", &calico(more));
         host.plugin(plugin);
         host.file(&format!("etc/cni/net.d/ZZZ-{plugin}-kubeconfig"), "apiVersion: v1\n");
-        let said = reason(&fine(run(&pod, &host, &["--mesh", mesh])), "node-holds");
+        let said = fine(run(&pod, &host, &["--mesh", mesh])).reason("node-holds");
         assert!(said.ends_with(&format!("bandwidth, {plugin}")), "{said}");
         fine(run(&pod, &host, &["--mesh", "auto"]));
     }
@@ -45,11 +45,11 @@ fn multus_with_its_delegates_holds_and_what_it_copied_lies_beside_it() {
     let host = Host::new(&pod);
     host.conf("00-multus.conf", &multus(&calico("")));
     host.conf("10-calico.conflist", &calico(""));
-    let said = reason(&fine(run(&pod, &host, &[])), "node-holds");
+    let said = fine(run(&pod, &host, &[])).reason("node-holds");
     assert!(said.ends_with("multus, calico, calico-ipam, portmap, bandwidth"), "{said}");
     host.conf("00-multus.conf", &shim("/host/etc/cni/net.d/10-calico.conflist"));
     host.file("run/multus/multus.sock", "");
-    let said = reason(&fine(run(&pod, &host, &[])), "node-holds");
+    let said = fine(run(&pod, &host, &[])).reason("node-holds");
     assert!(said.ends_with("multus-shim, calico, calico-ipam, portmap, bandwidth"), "{said}");
 }
 

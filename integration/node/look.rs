@@ -7,14 +7,14 @@ use nix::unistd::mkfifo;
 
 use super::conf::{KINDNET, calico, single};
 use super::host::Host;
-use super::{fine, pod, reason, run};
+use super::{fine, pod, run};
 use crate::world::{Output, Pod, Who};
 
 #[track_caller]
 fn unseen(run: Output, why: &str) {
     let run = run.expect(5);
     assert_eq!(run.codes("fail"), Vec::<String>::new(), "{run}");
-    let said = reason(&run, "node-unseen");
+    let said = run.reason("node-unseen");
     assert!(said.contains(why), "{said}");
     assert_eq!(run.cause(), "proof-required", "{run}");
 }
@@ -81,7 +81,7 @@ fn no_pipe_is_opened_and_no_file_read_beyond_its_bounds() {
     mkfifo(&host.root.join("etc/cni/net.d/05-pipe.conf"), Mode::from_bits_truncate(0o666))
         .expect("mkfifo");
     let report = run(&pod, &host, &[]).expect(80);
-    let said = reason(&report, "cni-config-invalid");
+    let said = report.reason("cni-config-invalid");
     assert!(said.contains("it is a named pipe"), "{said}");
     host.remove("etc/cni/net.d/05-pipe.conf");
     let long = |bytes: usize| format!("{}{}", single("bridge"), " ".repeat(bytes));

@@ -2,7 +2,7 @@
 
 use super::conf::{CILIUM, FLANNEL, ISTIO, KINDNET, calico};
 use super::host::{AMD64, ARM64, Host, elf};
-use super::{fine, found, pod, reason, run};
+use super::{fine, found, pod, run};
 
 /// What a test does to a node.
 type Change = fn(&Host);
@@ -42,7 +42,7 @@ fn each_way_in_which_a_program_does_not_run() {
         let host = Host::new(&pod);
         host.conf("10-calico.conflist", &calico(""));
         break_it(&host);
-        let told = reason(&found(run(&pod, &host, &[]), code), code);
+        let told = found(run(&pod, &host, &[]), code).reason(code);
         let place =
             "find portmap (plugin 2 of /etc/cni/net.d/10-calico.conflist, line 15, column 5)";
         assert!(told.contains(said) && told.starts_with(place), "{portmap}: {told}");
@@ -90,8 +90,7 @@ fn ipam_plugins_and_delegates_are_looked_for_too() {
         let host = Host::new(&pod);
         host.conf("10-x.conflist", &text);
         host.remove(&format!("opt/cni/bin/{plugin}"));
-        let said =
-            reason(&found(run(&pod, &host, &[]), "cni-plugin-missing"), "cni-plugin-missing");
+        let said = found(run(&pod, &host, &[]), "cni-plugin-missing").reason("cni-plugin-missing");
         assert!(said.starts_with(&format!("find {plugin} ({what} of ")), "{said}");
     }
 }
@@ -109,7 +108,7 @@ fn what_agents_leave_on_the_node_is_looked_for() {
         host.conf("10-x.conflist", &text);
         fine(run(&pod, &host, &[]));
         host.remove(path);
-        let said = reason(&found(run(&pod, &host, &[]), code), code);
+        let said = found(run(&pod, &host, &[]), code).reason(code);
         assert!(said.ends_with(&format!("/{path} is not there")), "{said}");
     }
     let host = Host::new(&pod);
@@ -141,7 +140,7 @@ fn addresses_run_out() {
             let host = Host::new(&pod);
             host.conf("10-x.conflist", text);
             reserve(&host, directory, subnet, count);
-            let said = reason(&found(run(&pod, &host, &[]), code), code);
+            let said = found(run(&pod, &host, &[]), code).reason(code);
             assert!(said.contains(&format!("/{directory}: {count} of 253 addresses")), "{said}");
         }
         let host = Host::new(&pod);
@@ -165,7 +164,7 @@ fn addresses_of_sandboxes_that_are_gone() {
     for last in 2..16 {
         host.directory(&format!("{tasks}/sandbox{last}"));
     }
-    let said = reason(&found(run(&pod, &host, &[]), "cni-ipam-leak"), "cni-ipam-leak");
+    let said = found(run(&pod, &host, &[]), "cni-ipam-leak").reason("cni-ipam-leak");
     assert!(said.ends_with("16 of 30 are gone"), "{said}");
     host.directory(&format!("{tasks}/sandbox16"));
     fine(run(&pod, &host, &[]));

@@ -113,3 +113,18 @@ fn a_web_proxy_must_not_take_cluster_traffic() {
     assert!(run.stdout.contains("squid:3128") && !run.stdout.contains("secret"), "{run}");
     assert_eq!(complaints(&with("10.0.0.0/8,.svc,.cluster.local")), [""; 0]);
 }
+
+#[test]
+fn a_pod_without_a_local_port_left_is_told_so() {
+    let pod = World::DUAL.start();
+    sh("echo '40000 40003' > /proc/sys/net/ipv4/ip_local_port_range");
+    assert_eq!(complaints(&look(&pod).run().expect(0)), Vec::<String>::new());
+    let held: Vec<_> = (40000..=40003)
+        .map(|port| std::net::TcpListener::bind(("0.0.0.0", port)).expect("a port"))
+        .collect();
+    let run = look(&pod).run().expect(10);
+    only(&run, "ports-exhausted");
+    assert!(run.stdout.contains("EADDRINUSE: all of 40000 to 40003 are taken"), "{run}");
+    drop(held);
+    look(&pod).run().expect(0);
+}

@@ -3,14 +3,15 @@
 use std::thread;
 use std::time::Duration;
 
-use super::server::Server;
-use super::{fails, fine, in_pod, on_node, pod, run, says, unknown};
+use super::{fails, fine, pod, run, says, unknown};
+use crate::world::filter;
+use crate::world::server::{Server, hangs};
 use crate::world::{Backend, Pod, Rules, Who, World, sh};
 
 #[test]
 fn an_open_target_that_must_be_blocked_has_an_exit_code_of_its_own() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:80");
+    let _server = Server::on(&pod.node, "10.77.0.1:80", hangs);
     let run = fails(run(&pod, &["imds=!10.77.0.1:80"]), "reach-open-but-blocked");
     says(&run, "reach-open-but-blocked", "imds (tcp 10.77.0.1:80): is open, but must be blocked");
 }
@@ -23,8 +24,8 @@ fn silent_rejected_and_refused_are_all_blocked_and_say_which() {
         ("reject with icmpx type admin-prohibited", "rejected by 10.77.0.1 (ICMP 3/13)"),
     ] {
         let pod = pod();
-        let _server = Server::mute(&pod.node, "10.77.0.1:80");
-        on_node(&pod, "input", &format!("tcp dport 80 {rule}"));
+        let _server = Server::on(&pod.node, "10.77.0.1:80", hangs);
+        pod.node.filter("input", &format!("tcp dport 80 {rule}"));
         let run = fine(run(&pod, &["!10.77.0.1:80?timeout=300ms"]));
         says(&run, "reach-holds", words);
     }
@@ -60,7 +61,7 @@ fn a_name_without_address_is_not_blocked() {
 #[test]
 fn a_datagram_that_cannot_be_sent_is_not_blocked() {
     let pod = pod();
-    in_pod("udp dport 9 drop");
+    filter("output", "udp dport 9 drop");
     let run = unknown(run(&pod, &["!udp://10.77.0.1:9?send=text:x"]), "reach-unproven");
     says(&run, "reach-unproven", "EPERM");
 }
@@ -77,8 +78,8 @@ fn what_a_mesh_takes_is_not_blocked() {
 #[test]
 fn a_target_that_opens_within_the_hold_is_not_blocked() {
     let pod = pod();
-    on_node(&pod, "input", "tcp dport 80 reject with tcp reset");
-    let _server = Server::mute(&pod.node, "10.77.0.1:80");
+    pod.node.filter("input", "tcp dport 80 reject with tcp reset");
+    let _server = Server::on(&pod.node, "10.77.0.1:80", hangs);
     fine(run(&pod, &["!10.77.0.1:80"]));
     let held = thread::scope(|scope| {
         let running = scope.spawn({
@@ -97,13 +98,25 @@ fn a_target_that_opens_within_the_hold_is_not_blocked() {
 #[test]
 fn a_gate_waits_until_it_is_blocked() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:80");
+    let _server = Server::on(&pod.node, "10.77.0.1:80", hangs);
     let arguments = ["gate", "--only", "reach", "--mesh", "none", "-t", "!10.77.0.1:80"];
     let gate = pod.launch(Who::App, &arguments).start();
     assert!(gate.still_runs_after(Duration::from_millis(300)));
-    on_node(&pod, "input", "tcp dport 80 reject with tcp reset");
+    pod.node.filter("input", "tcp dport 80 reject with tcp reset");
     gate.wait().expect(0);
     let short = [&arguments[..], &["--deadline", "300ms"]].concat();
     pod.node.sh("nft flush chain inet t input");
     pod.run(Who::App, &short).expect(61);
+}
+
+#[test]
+fn a_gate_waits_until_what_must_be_blocked_can_be_tried() {
+    let pod = pod();
+    sh("ip route del default");
+    let arguments = ["gate", "--only", "reach", "--mesh", "none", "-t", "!192.0.2.1:80"];
+    let gate = pod.launch(Who::App, &arguments).start();
+    assert!(gate.still_runs_after(Duration::from_millis(300)));
+    pod.node.filter("forward", "ip daddr 192.0.2.1 meta l4proto tcp reject with tcp reset");
+    sh("ip route add default via 10.77.0.1");
+    gate.wait().expect(0);
 }

@@ -81,3 +81,13 @@ fn what_only_the_far_side_can_say_is_proof_through_a_proxy() {
     fine(run("https://10.77.0.1:8443/"));
     unknown(run("10.77.0.1:8443"), "reach-masked");
 }
+
+#[test]
+fn a_masked_target_is_no_success_beside_rules_that_hold() {
+    let pod = captured();
+    let line = ["check", "redirect,reach", "--mesh", "istio", "--output", "json"];
+    pod.run(Who::App, &["check", "redirect", "--mesh", "istio"]).expect(0);
+    let run = pod.run(Who::App, &[&line[..], &["-t", "192.0.2.1:80"]].concat());
+    let run = unknown(run, "reach-masked");
+    assert!(run.report()["cause"]["reason"].to_string().contains("look at every target"), "{run}");
+}

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::{fails, finding, fine, in_pod, launch, on_node, pod, run, says, unknown};
+use super::{fails, finding, fine, launch, pod, run, says, unknown};
 use crate::dns::{Responder, Stand, bytes, cluster};
+use crate::world::filter;
 use crate::world::{Pod, sh};
 
 /// Answers each datagram with itself, until it goes.
@@ -48,15 +49,18 @@ fn a_datagram_is_answered_refused_or_lost() {
         says(
             &fails(other, "reach-answer-unexpected"),
             "reach-answer-unexpected",
-            "another answer: \\\"ping\\\"",
+            "another answer: \"ping\"",
         );
     }
     let closed = fails(run(&pod, &["udp://10.77.0.1:9998?send=text:x"]), "reach-refused");
     says(&closed, "reach-refused", "10.77.0.1 (ICMP 3/3), the target itself: port unreachable");
-    on_node(&pod, "input", "udp dport 9998 drop");
-    fails(run(&pod, &["udp://10.77.0.1:9998?send=text:x&timeout=300ms"]), "reach-timeout-near");
+    pod.node.filter("input", "udp dport 9998 drop");
+    fails(run(&pod, &["udp://10.77.0.1:9998?send=text:x&timeout=300ms"]), "reach-silent");
+    let _mute = pod.node.run(|| UdpSocket::bind("10.77.0.1:9997").expect("bind"));
+    let mute = run(&pod, &["udp://10.77.0.1:9997?send=text:x&timeout=300ms"]);
+    says(&fails(mute, "reach-silent"), "reach-silent", "or taken without an answer");
     fails(run(&pod, &["udp://192.0.2.1:9998?send=text:x&timeout=300ms"]), "reach-timeout-node");
-    in_pod("udp dport 9998 drop");
+    filter("output", "udp dport 9998 drop");
     let eperm = fails(run(&pod, &["udp://10.77.0.1:9998?send=text:x"]), "reach-send-refused");
     says(&eperm, "reach-send-refused", "send: EPERM");
 }
@@ -70,7 +74,7 @@ fn an_echo_request_is_answered_rejected_or_may_not_be_sent() {
     sh("echo 0 65535 > /proc/sys/net/ipv4/ping_group_range");
     fine(run(&pod, &["icmp://10.77.0.1", "icmp://[fd77::1]"]));
     fails(run(&pod, &["icmp://192.0.2.1?timeout=300ms"]), "reach-silent");
-    on_node(&pod, "forward", "ip daddr 192.0.2.1 reject with icmp type admin-prohibited");
+    pod.node.filter("forward", "ip daddr 192.0.2.1 reject with icmp type admin-prohibited");
     let rejected = fails(run(&pod, &["icmp://192.0.2.1"]), "reach-rejected");
     says(&rejected, "reach-rejected", "10.77.0.1 (ICMP 3/13)");
     fine(run(&pod, &["!icmp://192.0.2.1"]));

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::fs;
 
-use super::server::Server;
 use super::{finding, fine, pod};
+use crate::world::server::{Server, hangs};
 use crate::world::{Launch, Pod, Who};
 
 /// Targets of one port, each with a name of its own.
@@ -23,7 +23,7 @@ fn many<'p>(pod: &'p Pod, count: usize, at: &str, output: &str) -> Launch<'p> {
 #[test]
 fn descriptors_bound_what_is_tried_at_once() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     for limit in [80, 200] {
         let few = many(&pod, 400, "10.77.0.1:5432", "json").stage(format!("ulimit -n {limit}"));
         let run = fine(few.run());
@@ -34,7 +34,7 @@ fn descriptors_bound_what_is_tried_at_once() {
 #[test]
 fn a_soft_limit_is_raised() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     let few = many(&pod, 400, "10.77.0.1:5432", "json").stage("ulimit -S -n 70".into());
     fine(few.run());
 }

@@ -14,14 +14,12 @@ mod named;
 mod protocol;
 /// nginx with certificates, and a gRPC health service.
 mod real;
-/// The servers, and a router beyond the node.
-mod server;
 /// Connections: who refuses, where they are lost.
 mod tcp;
 
 use serde_json::Value;
 
-use crate::world::{Launch, Output, Pod, Who, World, sh};
+use crate::world::{Launch, Output, Pod, Who, World};
 
 fn pod() -> Pod {
     World::DUAL.start()
@@ -59,41 +57,17 @@ fn unknown(run: Output, code: &str) -> Output {
 
 #[track_caller]
 fn fine(run: Output) -> Output {
-    let run = run.expect(0);
-    for severity in ["fail", "warn", "unknown"] {
-        assert_eq!(run.codes(severity), Vec::<String>::new(), "{run}");
-    }
-    assert_eq!(run.codes("ok"), ["reach-holds"], "{run}");
-    run
+    run.holds(&["reach-holds"])
 }
 
 /// The finding with this code.
 #[track_caller]
 fn finding(run: &Output, code: &str) -> Value {
-    let report = run.report();
-    let mut findings = report["findings"].as_array().expect("findings").iter();
-    let found = findings.find(|finding| finding["code"] == code);
-    found.unwrap_or_else(|| panic!("no {code}\n{run}")).clone()
+    run.findings(code).first().unwrap_or_else(|| panic!("no {code}\n{run}")).clone()
 }
 
 #[track_caller]
 fn says(run: &Output, code: &str, words: &str) {
-    let reason = finding(run, code)["reason"].to_string();
+    let reason = run.reason(code);
     assert!(reason.contains(words), "{words:?} is not in {reason}\n{run}");
-}
-
-/// A rule in the node's chain of this hook.
-fn on_node(pod: &Pod, hook: &str, rule: &str) {
-    pod.node.sh(&format!(
-        "nft 'add table inet t; add chain inet t {hook} {{ type filter hook {hook} priority 0; }}; \
-         add rule inet t {hook} {rule}'"
-    ));
-}
-
-/// A rule for what the pod sends, in the pod.
-fn in_pod(rule: &str) {
-    sh(&format!(
-        "nft 'add table inet t; add chain inet t output {{ type filter hook output priority 0; }}; \
-         add rule inet t output {rule}'"
-    ));
 }

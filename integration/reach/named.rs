@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::server::Server;
 use super::{fails, finding, fine, launch, pod, says};
 use crate::dns::{Responder, Stand, bytes, cluster};
+use crate::world::server::{Server, hangs};
 use crate::world::{Launch, Pod, Who};
 
 #[test]
@@ -62,7 +62,7 @@ fn the_plan_lists_every_target_and_sends_nothing() {
 #[test]
 fn flag_environment_file_and_configuration_name_the_same_targets() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     let line = ["check", "reach", "--mesh", "none", "--output", "json"];
     let check = |launch: Launch<'_>| {
         let run = launch.run().expect(60);
@@ -131,9 +131,9 @@ fn names_are_looked_up_as_the_c_library_does() {
     let pod = pod();
     pod.node.sh("ip address add 192.0.2.80/32 dev host; ip address add 10.96.0.1/32 dev host");
     let _dns = Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    let _web = Server::mute(&pod.node, "192.0.2.80:80");
-    let _api = Server::mute(&pod.node, "10.96.0.1:443");
-    let _db = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _web = Server::on(&pod.node, "192.0.2.80:80", hangs);
+    let _api = Server::on(&pod.node, "10.96.0.1:443", hangs);
+    let _db = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     let targets = [
         "example.com:80?family=4",
         "kubernetes.default:443",
@@ -142,6 +142,20 @@ fn names_are_looked_up_as_the_c_library_does() {
     ];
     let run = fine(resolving(&pod, &targets, "10.77.0.1 db\n").run());
     says(&run, "reach-holds", "tcp://kubernetes.default:443 (10.96.0.1:443)");
+}
+
+#[test]
+fn another_hosts_file_counts_and_a_final_dot_evades_it() {
+    let pod = pod();
+    let _dns = Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
+    let _db = Server::on(&pod.node, "10.77.0.1:5432", hangs);
+    let hosts = pod.file("other-hosts");
+    fs::write(&hosts, "10.77.0.1 DB\n").expect("a file");
+    let hosts = hosts.display().to_string();
+    let with = |target| resolving(&pod, &[target], "").env("PODPROBE_HOSTS", &hosts).run();
+    fine(with("db:5432"));
+    fails(with("db.:5432"), "reach-name-missing");
+    fails(resolving(&pod, &["db:5432"], "").run(), "reach-name-missing");
 }
 
 #[test]
@@ -159,8 +173,8 @@ fn families_are_those_that_pod_and_name_share_unless_it_says_otherwise() {
     let pod = pod();
     pod.node.sh("ip address add 192.0.2.80/32 dev host; ip address add 10.96.0.1/32 dev host");
     let _dns = Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
-    let _web = Server::mute(&pod.node, "192.0.2.80:80");
-    let _api = Server::mute(&pod.node, "10.96.0.1:443");
+    let _web = Server::on(&pod.node, "192.0.2.80:80", hangs);
+    let _api = Server::on(&pod.node, "10.96.0.1:443", hangs);
     // The name has an IPv6 address, too, where nobody listens.
     pod.node.sh("ip address add 2001:db8::80/128 dev host nodad");
     let both = fails(resolving(&pod, &["example.com:80"], "").run(), "reach-refused");
@@ -182,4 +196,42 @@ fn a_recording_judges_the_same_elsewhere() {
     pod.run(Who::App, &[&line[..], &["-t", "10.77.0.1:5432"]].concat()).expect(60);
     let run = pod.run(Who::App, &["check", "--replay", &path, "--output", "json"]);
     fails(run, "reach-refused");
+}
+
+#[test]
+fn a_name_in_ipv4_is_reached_from_an_ipv6_pod_whose_node_translates_for_it() {
+    use crate::world::sh;
+    let pod = pod();
+    // As the AWS VPC CNI makes a pod of an IPv6 cluster.
+    sh("ip address del 10.77.0.2/24 dev eth0; ip address add 169.254.172.2/22 dev eth0; \
+        ip route add default via 169.254.172.1");
+    pod.node.sh("ip address add 169.254.172.1/22 dev host; ip address add 192.0.2.80/32 dev lo");
+    let _server = Server::on(&pod.node, "192.0.2.80:8080", hangs);
+    let _dns = Responder::on(&pod.node, Stand::at("fd77::1"), |query, _| {
+        let mut answer = cluster(query);
+        answer.answers.retain(|record| record.record_type() != hickory_proto::rr::RecordType::AAAA);
+        bytes(&answer)
+    });
+    let path = pod.file("resolv.conf");
+    fs::write(&path, "nameserver fd77::1\n").expect("write resolv.conf");
+    let path = path.display().to_string();
+    let flags = ["check", "dns", "reach", "--mesh", "none", "--resolv-conf", &path];
+    let more = ["--dns-name", "example.com", "-t", "tcp://example.com:8080", "--output", "json"];
+    let run = pod.run(Who::App, &[&flags[..], &more].concat()).expect(0);
+    says(&run, "reach-holds", "192.0.2.80");
+    // Without that address there is no way to IPv4.
+    sh("ip address del 169.254.172.2/22 dev eth0");
+    let run = pod.run(Who::App, &[&flags[..], &more].concat()).expect(40);
+    assert_eq!(run.cause(), "dns-name-missing", "{run}");
+}
+
+#[test]
+fn targets_that_are_asked_for_and_not_named_are_missed() {
+    let pod = crate::world::World::V4.start();
+    for flags in [&["check", "redirect", "reach"][..], &["gate", "--also", "reach"]] {
+        let run = pod.run(Who::App, flags).expect(2);
+        assert!(run.stderr.contains("name a target by --target"), "{run}");
+    }
+    let run = pod.run(Who::App, &["check", "all", "--plan"]).expect(0);
+    assert!(!run.stdout.contains("reach"), "all layers need no target: {run}");
 }

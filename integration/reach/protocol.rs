@@ -5,8 +5,8 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::real::{Nginx, health_service};
-use super::server::Server;
 use super::{fails, fine, launch, pod, run, says};
+use crate::world::server::{Server, hangs, says as says_it};
 use crate::world::{Output, Pod};
 
 /// With the CA that signed nginx's certificates.
@@ -34,7 +34,7 @@ fn a_status_is_right_or_wrong() {
 #[test]
 fn what_is_no_http_is_shown_and_a_reset_is_told_from_silence() {
     let pod = pod();
-    let _ssh = Server::saying(&pod.node, "10.77.0.1:22", b"SSH-2.0-OpenSSH_9.2\r\n");
+    let _ssh = Server::on(&pod.node, "10.77.0.1:22", says_it(b"SSH-2.0-OpenSSH_9.2\r\n"));
     let shown = fails(run(&pod, &["http://10.77.0.1:22/"]), "reach-protocol");
     says(&shown, "reach-protocol", "SSH-2.0-OpenSSH");
     let _reset = Server::on(&pod.node, "10.77.0.1:81", |stream| {
@@ -42,7 +42,7 @@ fn what_is_no_http_is_shown_and_a_reset_is_told_from_silence() {
     });
     let reset = fails(run(&pod, &["http://10.77.0.1:81/"]), "reach-protocol");
     says(&reset, "reach-protocol", "is reset");
-    let _mute = Server::mute(&pod.node, "10.77.0.1:82");
+    let _mute = Server::on(&pod.node, "10.77.0.1:82", hangs);
     let mute = fails(run(&pod, &["http://10.77.0.1:82/?timeout=300ms"]), "reach-protocol");
     says(&mute, "reach-protocol", "gets no answer in 300 ms");
     let _late = Server::on(&pod.node, "10.77.0.1:83", |mut stream| {
@@ -62,9 +62,13 @@ fn a_certificate_is_checked_against_the_ca_file() {
     says(&good, "reach-holds", "certificate for 90 more days");
     fine(checked(&pod, &nginx, "https://web.test:8443/?via=10.77.0.1"));
     for (target, code, words) in [
-        ("tls://10.77.0.1:8445", "reach-tls-untrusted", "issuer"),
-        ("tls://10.77.0.1:8443?sni=api.test", "reach-tls-name", "api.test"),
-        ("https://10.77.0.1:8444/", "reach-tls-expired", "expired"),
+        ("tls://10.77.0.1:8445", "reach-tls-untrusted", "signed by no trusted authority"),
+        (
+            "tls://10.77.0.1:8443?sni=api.test",
+            "reach-tls-name",
+            "names web.test, 10.77.0.1, not api.test",
+        ),
+        ("https://10.77.0.1:8444/", "reach-tls-expired", "ended at 20"),
         ("tls://10.77.0.1:8446?min-days=14", "reach-tls-expiring", "ends in 5 days, not 14"),
     ] {
         let run = fails(checked(&pod, &nginx, target), code);
@@ -91,8 +95,8 @@ fn a_port_without_tls_does_not_shake_hands() {
     let pod = pod();
     let _nginx = Nginx::on(&pod);
     let plain = fails(run(&pod, &["tls://10.77.0.1:8080"]), "reach-tls-failed");
-    says(&plain, "reach-tls-failed", "brings no TLS");
-    let _mute = Server::mute(&pod.node, "10.77.0.1:82");
+    says(&plain, "reach-tls-failed", "is answered by no TLS");
+    let _mute = Server::on(&pod.node, "10.77.0.1:82", hangs);
     let mute = fails(run(&pod, &["https://10.77.0.1:82/?timeout=300ms"]), "reach-tls-failed");
     says(&mute, "reach-tls-failed", "the TLS handshake gets no answer in 300 ms");
     // The other way round: nginx answers 400 to plain HTTP.

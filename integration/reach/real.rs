@@ -8,15 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 
-use super::server::{Program, until};
-use crate::world::Pod;
+use crate::world::{Daemon, Pod, until};
 
 const DAY: u64 = 86_400;
 
 /// nginx on 10.77.0.1: 8080 in the clear, 8443 with a good certificate for web.test, 8444 with one
 /// that is over, 8445 with one of another CA, 8446 with one for five more days.
 pub struct Nginx {
-    _program: Program,
+    _program: Daemon,
     /// The CA of all but 8445.
     pub ca_file: PathBuf,
 }
@@ -82,7 +81,7 @@ impl Nginx {
              {servers} }}"
         );
         fs::write(&conf, text).expect("a file");
-        let program = Program::on(&pod.node, &["nginx", "-c", &conf.display().to_string()]);
+        let program = Daemon::on(&pod.node, &["nginx", "-c", &conf.display().to_string()]);
         until("nginx", || pod.node.run(|| TcpStream::connect("10.77.0.1:8446").is_ok()));
         Nginx { _program: program, ca_file }
     }

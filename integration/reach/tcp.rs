@@ -1,14 +1,15 @@
 //! Connections: who refuses them, and where silent ones are lost.
 
-use super::server::{Router, Server};
-use super::{fails, finding, fine, in_pod, on_node, pod, run, says, unknown};
+use super::{fails, finding, fine, pod, run, says, unknown};
+use crate::world::filter;
+use crate::world::server::{Server, hangs};
 use crate::world::{Backend, Pod, Rules, Who, World, sh};
 
 #[test]
 fn an_open_port_holds_in_each_family() {
     let pod = pod();
-    let _v4 = Server::mute(&pod.node, "10.77.0.1:5432");
-    let _v6 = Server::mute(&pod.node, "[fd77::1]:5432");
+    let _v4 = Server::on(&pod.node, "10.77.0.1:5432", hangs);
+    let _v6 = Server::on(&pod.node, "[fd77::1]:5432", hangs);
     let run = fine(run(&pod, &["db=10.77.0.1:5432", "[fd77::1]:5432"]));
     says(&run, "reach-holds", "db (tcp 10.77.0.1:5432)");
     assert_eq!(finding(&run, "reach-holds")["evidence"]["answering"], 2, "{run}");
@@ -26,8 +27,8 @@ fn a_closed_port_is_refused_by_the_target() {
 #[test]
 fn a_reset_of_a_rule_looks_like_a_closed_port() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
-    on_node(&pod, "input", "tcp dport 5432 reject with tcp reset");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
+    pod.node.filter("input", "tcp dport 5432 reject with tcp reset");
     fails(run(&pod, &["10.77.0.1:5432"]), "reach-refused");
 }
 
@@ -46,14 +47,14 @@ fn who_rejects_is_named_with_type_and_code() {
         ("icmp type net-unreachable", "no route to the network"),
     ] {
         let pod = pod();
-        on_node(&pod, "forward", &format!("ip daddr 192.0.2.1 reject with {kind}"));
+        pod.node.filter("forward", &format!("ip daddr 192.0.2.1 reject with {kind}"));
         let run = fails(run(&pod, &["192.0.2.1:443"]), "reach-rejected");
         says(&run, "reach-rejected", words);
         let found = finding(&run, "reach-rejected");
         assert_eq!(found["evidence"]["refuser"], "gateway", "{run}");
     }
     let pod = pod();
-    on_node(&pod, "forward", "ip6 daddr 2001:db8::1 reject with icmpv6 type admin-prohibited");
+    pod.node.filter("forward", "ip6 daddr 2001:db8::1 reject with icmpv6 type admin-prohibited");
     let run = fails(run(&pod, &["[2001:db8::1]:443"]), "reach-rejected");
     says(&run, "reach-rejected", "fd77::1 (ICMP 1/1)");
 }
@@ -61,11 +62,11 @@ fn who_rejects_is_named_with_type_and_code() {
 #[test]
 fn a_target_that_rejects_itself_is_told_from_a_closed_port() {
     let pod = pod();
-    on_node(&pod, "input", "tcp dport 5432 reject with icmpx type admin-prohibited");
+    pod.node.filter("input", "tcp dport 5432 reject with icmpx type admin-prohibited");
     let run1 = fails(run(&pod, &["10.77.0.1:5432"]), "reach-rejected");
     says(&run1, "reach-rejected", "the target itself");
     pod.node.sh("nft flush chain inet t input");
-    on_node(&pod, "input", "tcp dport 5432 reject with icmpx type port-unreachable");
+    pod.node.filter("input", "tcp dport 5432 reject with icmpx type port-unreachable");
     let run2 = fails(run(&pod, &["10.77.0.1:5432"]), "reach-refused");
     says(&run2, "reach-refused", "by a rule there: a closed port resets");
 }
@@ -74,7 +75,7 @@ fn a_target_that_rejects_itself_is_told_from_a_closed_port() {
 fn a_rule_in_the_pod_that_rejects_is_no_missing_neighbour() {
     for kind in ["icmp type admin-prohibited", "icmp type port-unreachable"] {
         let pod = pod();
-        in_pod(&format!("ip daddr 192.0.2.1 reject with {kind}"));
+        filter("output", &format!("ip daddr 192.0.2.1 reject with {kind}"));
         let run1 = fails(run(&pod, &["192.0.2.1:443"]), "reach-rejected");
         says(&run1, "reach-rejected", "this pod's own kernel");
         fine(run(&pod, &["!192.0.2.1:443"]));
@@ -84,8 +85,8 @@ fn a_rule_in_the_pod_that_rejects_is_no_missing_neighbour() {
 #[test]
 fn a_router_beyond_the_node_is_told_from_the_node() {
     let pod = pod();
-    let router = Router::beyond(&pod.node);
-    router.sh(&pod.node, "ip route add prohibit 192.0.2.0/24");
+    let router = pod.node.outside();
+    router.sh("ip route add prohibit 192.0.2.0/24");
     let run = fails(run(&pod, &["192.0.2.1:443"]), "reach-rejected");
     says(&run, "reach-rejected", "10.88.0.1 (ICMP 3/13), a router beyond the node");
     assert_eq!(finding(&run, "reach-rejected")["evidence"]["refuser"], "router", "{run}");
@@ -94,15 +95,15 @@ fn a_router_beyond_the_node_is_told_from_the_node() {
 #[test]
 fn silence_is_located_by_the_farthest_hop() {
     let pod = pod();
-    on_node(&pod, "forward", "ip daddr 192.0.2.1 drop");
+    pod.node.filter("forward", "ip daddr 192.0.2.1 drop");
     let at_node = fails(run(&pod, &["192.0.2.1:443"]), "reach-timeout-node");
     says(&at_node, "reach-timeout-node", "as far as the node (10.77.0.1)");
     assert_eq!(finding(&at_node, "reach-timeout-node")["evidence"]["farthestHop"], "10.77.0.1");
-    let router = Router::beyond(&pod.node);
+    let router = pod.node.outside();
     let beyond = fails(run(&pod, &["192.0.2.2:443"]), "reach-timeout-beyond");
     says(&beyond, "reach-timeout-beyond", "hop 2 (10.88.0.1)");
     assert_eq!(finding(&beyond, "reach-timeout-beyond")["evidence"]["hops"], 2);
-    router.sh(&pod.node, "ip link set void down");
+    router.sh("ip link set void down");
     let mute = World::DUAL.silent_node().start();
     let near = fails(run(&mute, &["192.0.2.1:443"]), "reach-timeout-near");
     says(&near, "reach-timeout-near", "at or before the node");
@@ -111,17 +112,17 @@ fn silence_is_located_by_the_farthest_hop() {
 #[test]
 fn a_drop_in_the_pod_is_lost_before_the_node() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     fine(run(&pod, &["10.77.0.1:5432"]));
-    in_pod("tcp dport 5432 drop");
+    filter("output", "tcp dport 5432 drop");
     fails(run(&pod, &["10.77.0.1:5432"]), "reach-timeout-near");
 }
 
 #[test]
 fn one_port_open_and_another_silent_is_a_filtered_port() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:443");
-    on_node(&pod, "input", "tcp dport 53 drop");
+    let _server = Server::on(&pod.node, "10.77.0.1:443", hangs);
+    pod.node.filter("input", "tcp dport 53 drop");
     let both = fails(run(&pod, &["10.77.0.1:443", "10.77.0.1:53"]), "reach-port-filtered");
     says(&both, "reach-port-filtered", "the host answers on another port");
     // A reset is an answer of the host, too.
@@ -162,20 +163,20 @@ fn a_neighbour_that_is_not_there_is_known_before_the_kernel_says_so() {
     let run2 = fails(run(&pod, &["10.77.0.78:443?timeout=5s"]), "reach-no-neighbour");
     says(&run2, "reach-no-neighbour", "this pod's own kernel");
     pod.node.sh("ip address add 10.77.0.79/24 dev host");
-    let _server = Server::mute(&pod.node, "10.77.0.79:443");
+    let _server = Server::on(&pod.node, "10.77.0.79:443", hangs);
     fine(run(&pod, &["10.77.0.79:443"]));
 }
 
 /// The node drops the first packet to the port, and no later one.
 fn lose_the_first(pod: &Pod) {
     pod.node.sh("nft flush chain inet t input 2>/dev/null || true");
-    on_node(pod, "input", "tcp dport 5432 limit rate 1/hour burst 1 packets drop");
+    pod.node.filter("input", "tcp dport 5432 limit rate 1/hour burst 1 packets drop");
 }
 
 #[test]
 fn a_lost_first_packet_is_sent_again_within_the_timeout() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     lose_the_first(&pod);
     fine(run(&pod, &["10.77.0.1:5432"]));
     lose_the_first(&pod);
@@ -186,7 +187,7 @@ fn a_lost_first_packet_is_sent_again_within_the_timeout() {
 #[test]
 fn a_late_answer_is_slow_and_an_answer() {
     let pod = pod();
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     lose_the_first(&pod);
     let slow = run(&pod, &["10.77.0.1:5432?slow=500ms"]).expect(0);
     assert_eq!(slow.codes("warn"), ["reach-slow"], "{slow}");
@@ -199,14 +200,14 @@ fn attempts_are_counted_and_the_first_success_counts() {
     let run1 = fails(run(&pod, &["10.77.0.1:5432?attempts=3"]), "reach-refused");
     assert_eq!(finding(&run1, "reach-refused")["evidence"]["tries"], 3, "{run1}");
     says(&run1, "reach-refused", "(3 attempts)");
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     fine(run(&pod, &["10.77.0.1:5432?attempts=3"]));
 }
 
 #[test]
 fn under_capture_a_connection_is_masked_unless_the_proxy_makes_it() {
     let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
-    let _server = Server::mute(&pod.node, "10.77.0.1:5432");
+    let _server = Server::on(&pod.node, "10.77.0.1:5432", hangs);
     let arguments =
         ["check", "reach", "--mesh", "istio", "--output", "json", "-t", "10.77.0.1:5432"];
     let app = pod.run(Who::App, &arguments);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::server::{SERVER_HELLO, Server, says};
-use super::{API, Cluster, fine, launch, reason, run};
+use super::{API, Cluster, fine, launch, run};
+use crate::world::server::{SERVER_HELLO, Server, says};
 use crate::world::{Who, sh};
 
 const OUTSIDE: &str = "10.88.0.1:6443";
@@ -72,7 +72,7 @@ fn a_deadline_shortens_the_wait_for_an_answer() {
     let launch = cluster.pod.launch(Who::App, &flags).env("KUBERNETES_SERVICE_HOST", API);
     let run = launch.run().expect(50);
     assert_eq!(run.cause(), "service-silent", "{run}");
-    assert!(reason(&run, "service-silent").contains("no answer in 300 ms"), "{run}");
+    assert!(run.reason("service-silent").contains("no answer in 300 ms"), "{run}");
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn flags_say_where_it_is_in_every_form() {
     let _server = Server::on(&cluster.outside, OUTSIDE, says(SERVER_HELLO));
     for (flag, shown) in [("10.88.0.1:6443", "10.88.0.1:6443"), ("10.96.0.1", "10.96.0.1:443")] {
         let run = fine(run(&cluster.pod, &["--api-server", flag]));
-        assert!(reason(&run, "service-holds").contains(shown), "{run}");
+        assert!(run.reason("service-holds").contains(shown), "{run}");
         let by_env = launch(&cluster.pod, &[]).env("PODPROBE_API_SERVER", flag).run();
-        assert!(reason(&fine(by_env), "service-holds").contains(shown), "{flag}");
+        assert!(fine(by_env).reason("service-holds").contains(shown), "{flag}");
     }
     run(&cluster.pod, &["--api-server", "https://10.96.0.1"]).expect(2);
 }

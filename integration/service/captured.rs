@@ -1,7 +1,7 @@
 //! A mesh that captures what the pod sends: who accepts is not who was meant.
 
-use super::server::{SERVER_HELLO, Server, says};
-use super::{Cluster, filter, reason};
+use super::Cluster;
+use crate::world::server::{SERVER_HELLO, Server, says};
 use crate::world::{Backend, Launch, Rules, Who};
 
 const OUTSIDE: &str = "10.88.0.1:6443";
@@ -24,7 +24,7 @@ fn an_application_cannot_tell_and_the_proxy_can() {
     let cluster = captured();
     let app = launch(&cluster, Who::App, &[]).run().expect(5);
     assert_eq!(app.codes("unknown"), ["proof-required", "service-masked"], "{app}");
-    assert!(reason(&app, "service-masked").contains("needs uid 1337"), "{app}");
+    assert!(app.reason("service-masked").contains("needs uid 1337"), "{app}");
     for who in [Who::Proxy, Who::Root] {
         let nobody = launch(&cluster, who, &[]).run().expect(50);
         assert_eq!(nobody.cause(), "service-refused", "{who:?}: {nobody}");
@@ -43,7 +43,7 @@ fn a_listener_in_the_pod_that_accepts_proves_nothing() {
     let app = launch(&cluster, Who::App, &[]).run().expect(5);
     assert_eq!(app.codes("unknown"), ["proof-required", "service-masked"], "{app}");
     assert_eq!(app.codes("ok"), Vec::<String>::new(), "{app}");
-    assert!(reason(&app, "service-masked").contains("whose is not known"), "{app}");
+    assert!(app.reason("service-masked").contains("whose is not known"), "{app}");
     // The proxy's connections pass the capture, to the server which is not there.
     let proxy = launch(&cluster, Who::Proxy, &[]).run().expect(50);
     assert_eq!(proxy.cause(), "service-refused", "{proxy}");
@@ -64,12 +64,12 @@ fn an_excluded_api_server_is_looked_at_by_anybody() {
 fn a_policy_behind_the_mesh_is_seen_by_the_proxy_alone() {
     let cluster = captured();
     let _server = Server::on(&cluster.outside, OUTSIDE, says(SERVER_HELLO));
-    filter(&cluster.pod.node, "forward", "ip protocol tcp reject with icmp admin-prohibited");
+    cluster.pod.node.filter("forward", "ip protocol tcp reject with icmp admin-prohibited");
     let app = launch(&cluster, Who::App, &[]).run().expect(5);
     assert_eq!(app.codes("fail"), Vec::<String>::new(), "{app}");
     let proxy = launch(&cluster, Who::Proxy, &[]).run().expect(50);
     assert_eq!(proxy.cause(), "service-rejected", "{proxy}");
-    assert!(reason(&proxy, "service-rejected").contains("(ICMP 3/13)"), "{proxy}");
+    assert!(proxy.reason("service-rejected").contains("(ICMP 3/13)"), "{proxy}");
 }
 
 #[cfg(feature = "tls")]
@@ -78,10 +78,8 @@ mod through_the_sidecar {
     use std::net::{TcpListener, TcpStream};
 
     use super::super::ready::{Answers, Authority, mounted};
-    use super::super::reason;
-    use super::super::server::Server;
     use super::{captured, launch};
-    use crate::world::{Who, as_owner};
+    use crate::world::{Server, Who, as_owner};
 
     /// The sidecar: it passes what it gets on to the API server, with its own user's sockets.
     fn sidecar() -> Server {
@@ -108,11 +106,11 @@ mod through_the_sidecar {
         let _api = authority.server(&cluster, &Answers::ok());
         let _sidecar = sidecar();
         let bytes = launch(&cluster, Who::App, &[]).run().expect(5);
-        assert!(reason(&bytes, "service-masked").contains("TLS comes back"), "{bytes}");
+        assert!(bytes.reason("service-masked").contains("TLS comes back"), "{bytes}");
         let flags = mounted(&cluster, &authority);
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let proof = launch(&cluster, Who::App, &flags).run().expect(0);
-        assert!(reason(&proof, "service-holds").contains("through the mesh's proxy"), "{proof}");
+        assert!(proof.reason("service-holds").contains("through the mesh's proxy"), "{proof}");
         // Somebody else's certificate at the other end is no proof of the API server.
         let other = mounted(&cluster, &Authority::new());
         let other: Vec<&str> = other.iter().map(String::as_str).collect();

@@ -9,8 +9,6 @@ mod path;
 /// Its certificate, and whether it is ready.
 #[cfg(feature = "tls")]
 mod ready;
-/// The servers.
-mod server;
 
 use serde_json::Value;
 
@@ -46,14 +44,6 @@ impl Cluster {
     }
 }
 
-/// Rules in a machine's packet filter.
-fn filter(node: &Node, hook: &str, rule: &str) {
-    node.sh(&format!(
-        "nft 'add table inet t; add chain inet t c {{ type filter hook {hook} priority 0; }}; \
-         add rule inet t c {rule}'"
-    ));
-}
-
 /// podprobe's service layer, told of the API server as the kubelet tells it.
 fn launch<'p>(pod: &'p Pod, more: &[&str]) -> Launch<'p> {
     let mut arguments = vec!["check", "service", "--mesh", "none", "--output", "json"];
@@ -78,20 +68,7 @@ fn found(run: Output, code: &str) -> Output {
 /// Nothing to complain about.
 #[track_caller]
 fn fine(run: Output) -> Output {
-    let run = run.expect(0);
-    for severity in ["fail", "warn", "unknown"] {
-        assert_eq!(run.codes(severity), Vec::<String>::new(), "{run}");
-    }
-    assert_eq!(run.codes("ok"), ["service-holds"], "{run}");
-    run
-}
-
-/// The reason of the finding with this code.
-#[track_caller]
-fn reason(run: &Output, code: &str) -> String {
-    let found = run.findings(code);
-    let reason = found.first().and_then(|finding| finding["reason"].as_str().map(str::to_owned));
-    reason.unwrap_or_else(|| panic!("no {code}\n{run}"))
+    run.holds(&["service-holds"])
 }
 
 /// What the run saw of the first server, from its recording.

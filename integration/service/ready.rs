@@ -2,14 +2,15 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::server::{SERVER_HELLO, Server, says};
-use super::{Cluster, fine, found, reason, run};
+use super::{Cluster, fine, found, run};
+use crate::world::server::{SERVER_HELLO, Server, says};
 
 const OUTSIDE: &str = "10.88.0.1:6443";
 
@@ -121,7 +122,7 @@ fn a_server_that_answers_is_reached_whatever_it_allows() {
         [("200 OK", "ok"), ("401 Unauthorized", "{}"), ("403 Forbidden", "{\"kind\":\"Status\"}")]
     {
         let run = fine(asked(&Answers::with(status, body), None));
-        let said = reason(&run, "service-holds");
+        let said = run.reason("service-holds");
         assert!(said.contains(&format!("answers /readyz with {status}")), "{run}");
     }
 }
@@ -131,7 +132,7 @@ fn a_server_that_is_not_ready_says_what_fails() {
     let body = "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n";
     let run =
         found(asked(&Answers::with("500 Internal Server Error", body), None), "service-not-ready");
-    let said = reason(&run, "service-not-ready");
+    let said = run.reason("service-not-ready");
     assert!(said.contains("500 Internal Server Error: etcd failed: reason withheld"), "{run}");
 }
 
@@ -145,7 +146,7 @@ fn another_status_is_worth_a_word() {
 fn what_is_wrong_with_a_certificate_is_named() {
     let bad = |answers: &Answers, signer: Option<&Authority>, words: &str| {
         let run = found(asked(answers, signer), "service-certificate");
-        assert!(reason(&run, "service-certificate").contains(words), "{words}: {run}");
+        assert!(run.reason("service-certificate").contains(words), "{words}: {run}");
     };
     let years = |from, until| Answers { years: (from, until), ..Answers::ok() };
     bad(&years(2001, 2002), None, "the certificate ended at 2002-01-01T00:00:00Z; it is 20");
@@ -157,13 +158,36 @@ fn what_is_wrong_with_a_certificate_is_named() {
 }
 
 #[test]
+fn nothing_is_said_to_who_cannot_prove_who_he_is() {
+    let authority = Authority::new();
+    let proxy = Authority::called("proxy");
+    for (signer, proven) in [(&authority, true), (&proxy, false)] {
+        let cluster = Cluster::programmed();
+        let config = Arc::new(signer.config(&Answers::ok()));
+        let (tell, heard) = std::sync::mpsc::channel();
+        let _api = Server::on(&cluster.outside, OUTSIDE, move |stream| {
+            let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
+            let read = StreamOwned::new(session, stream).read(&mut [0; 64]);
+            tell.send(read.unwrap_or(0)).expect("the test waits");
+        });
+        let flags = mounted(&cluster, &authority);
+        let run = run(&cluster.pod, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+        // The bare hello, and the connection of the request.
+        let next = || heard.recv_timeout(Duration::from_secs(10)).expect("a connection");
+        let heard = [next(), next()];
+        assert_eq!(heard.iter().sum::<usize>() > 0, proven, "{heard:?} {run}");
+        assert_eq!(run.findings("service-certificate").is_empty(), proven, "{run}");
+    }
+}
+
+#[test]
 fn without_authorities_nothing_is_verified_and_no_token_is_sent() {
     let cluster = Cluster::programmed();
     let authority = Authority::new();
     let _api = authority.server(&cluster, &Answers::ok());
     let run = run(&cluster.pod, &["--readyz"]).expect(5);
     assert_eq!(run.codes("unknown"), ["proof-required", "service-unverified"], "{run}");
-    assert!(reason(&run, "service-unverified").contains("ca.crt: cannot be read: ENOENT"), "{run}");
+    assert!(run.reason("service-unverified").contains("ca.crt: cannot be read: ENOENT"), "{run}");
 }
 
 #[test]
@@ -176,7 +200,7 @@ fn without_a_token_the_request_is_sent_all_the_same() {
     let run = run(&cluster.pod, &flags.iter().map(String::as_str).collect::<Vec<_>>());
     // This server refuses whoever has no token.
     let run = found(run, "service-unexpected-answer");
-    assert!(reason(&run, "service-unexpected-answer").contains("400 Bad Request"), "{run}");
+    assert!(run.reason("service-unexpected-answer").contains("400 Bad Request"), "{run}");
 }
 
 #[test]

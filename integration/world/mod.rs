@@ -4,11 +4,13 @@
 //! and their worlds vanish with them. Children start where the thread that starts them stands.
 
 mod backend;
+mod daemon;
 mod launch;
 mod node;
 mod output;
 mod program;
 mod rules;
+pub mod server;
 mod shell;
 
 use std::fs;
@@ -21,11 +23,13 @@ use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 
 pub use backend::Backend;
+pub use daemon::{Daemon, OpenSsl, until};
 pub use launch::{Launch, Who};
 pub use node::Node;
 pub use output::Output;
 pub use rules::{Rules, rule_lines};
-pub use shell::{as_owner, sh};
+pub use server::Server;
+pub use shell::{as_owner, filter, sh};
 
 /// What the test wants around its pod.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use std::thread;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid, gettid};
 
-use super::shell::sh;
+use super::shell::{filter, sh};
 
 /// Routes 10.77.0.1 and `fd77::1`; further on a link without an answerer, so that a hop limit of 1 expires here
 /// and whatever has a higher one is counted and lost.
@@ -110,6 +110,12 @@ impl Node {
     pub fn sh(&self, script: &str) -> String {
         let script = script.to_owned();
         self.run(move || sh(&script))
+    }
+
+    /// A rule in the node's packet filter, in a chain called as its hook.
+    pub fn filter(&self, hook: &str, rule: &str) {
+        let (hook, rule) = (hook.to_owned(), rule.to_owned());
+        self.run(move || filter(&hook, &rule));
     }
 
     /// Does something in the node's namespace, such as making a socket.

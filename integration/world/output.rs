@@ -58,6 +58,25 @@ impl Output {
         findings.iter().filter(|finding| finding["code"] == code).cloned().collect()
     }
 
+    /// The reason of the first finding with this code.
+    #[track_caller]
+    pub fn reason(&self, code: &str) -> String {
+        let found = self.findings(code);
+        let reason = found.first().and_then(|finding| finding["reason"].as_str());
+        reason.unwrap_or_else(|| panic!("no {code}\n{self}")).to_owned()
+    }
+
+    /// Ends the test unless this is all that the run found, and it is good.
+    #[track_caller]
+    pub fn holds(self, codes: &[&str]) -> Output {
+        let run = self.expect(0);
+        for severity in ["fail", "warn", "unknown"] {
+            assert_eq!(run.codes(severity), Vec::<String>::new(), "{run}");
+        }
+        assert_eq!(run.codes("ok"), codes, "{run}");
+        run
+    }
+
     /// Ends the test unless the run ended with this code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Output {

@@ -13,6 +13,14 @@ pub fn sh(script: &str) -> String {
     String::from_utf8_lossy(&run.stdout).into_owned()
 }
 
+/// A rule in the packet filter of the calling thread's namespace, in a chain called as its hook.
+pub fn filter(hook: &str, rule: &str) {
+    sh(&format!(
+        "nft 'add table inet t; add chain inet t {hook} {{ type filter hook {hook} priority 0; }}; \
+         add rule inet t {hook} {rule}'"
+    ));
+}
+
 /// Feeds the text to a command; a failure ends the test with the command's own words.
 pub fn feed(command: &mut Command, text: &str) {
     let mut child = command

@@ -4,8 +4,10 @@ mod diff;
 mod dns;
 mod file;
 mod lazy;
+mod look;
 mod mtu;
 mod node;
+mod print;
 mod promise;
 mod reach;
 mod rule_values;
@@ -19,20 +21,18 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use lazy::Lazy;
+pub use look::LookArgs;
 pub use promise::PromiseArgs;
 pub use values::duration;
 
 use crate::{
-    capture::Capture,
     deliver, dropin,
     finding::{Code, Layer, explain_all, explain_one},
-    plan::{Mode, Plan},
     profile,
 };
 
@@ -109,119 +109,6 @@ struct Foreign {
     arguments: Vec<String>,
 }
 
-/// Flags of `gate` and `check`.
-#[derive(Debug, Args)]
-pub struct LookArgs {
-    #[command(flatten)]
-    promise: PromiseArgs,
-
-    #[command(flatten)]
-    dns: dns::DnsArgs,
-
-    #[command(flatten)]
-    service: service::ServiceArgs,
-
-    #[command(flatten)]
-    reach: reach::ReachArgs,
-
-    #[command(flatten)]
-    mtu: mtu::MtuArgs,
-
-    #[command(flatten)]
-    node: node::NodeArgs,
-
-    /// A YAML file with flags by their long names; flags and environment go before it.
-    #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    /// Look only at these layers: link, route, redirect, dns, service, reach, mtu, node, or all;
-    /// without it, at link, route and redirect.
-    #[arg(
-        long,
-        env = "PODPROBE_ONLY",
-        value_name = "LAYER,…",
-        default_value = "",
-        hide_default_value = true
-    )]
-    only: values::Layers,
-
-    /// Look at these layers besides the usual ones, whose packets end at the first hop; or at all.
-    #[arg(
-        long,
-        env = "PODPROBE_ALSO",
-        value_name = "LAYER,…",
-        default_value = "",
-        hide_default_value = true
-    )]
-    also: values::Layers,
-
-    /// Leave these layers out.
-    #[arg(
-        long,
-        env = "PODPROBE_SKIP",
-        value_name = "LAYER,…",
-        default_value = "",
-        hide_default_value = true
-    )]
-    skip: values::Layers,
-
-    /// Proofs without which the run fails with exit code 5: outbound, service, inbound,
-    /// arriving, arriving-exclusion, loop, return, passthrough, loopback, exclusion, tunnel, dns.
-    #[arg(
-        long,
-        env = "PODPROBE_REQUIRE",
-        value_name = "PROOF,…",
-        default_value = "",
-        hide_default_value = true
-    )]
-    require: values::Proofs,
-
-    /// What a finding means here, instead of what it usually means: `dns-tcp-blocked=fail` makes a
-    /// warning block, `route-blackhole=warn` lets a failure only warn, `ok` passes over it.
-    #[arg(
-        long,
-        env = "PODPROBE_SEVERITY",
-        value_name = "CODE=SEVERITY,…",
-        default_value = "",
-        hide_default_value = true
-    )]
-    severity: values::Severities,
-
-    /// Wait for a connection from outside to this port, otherwise unused: the kubelet's startupProbe of a
-    /// native sidecar. It must arrive where the mesh captures what is inbound; then it is answered, and
-    /// gate stays until it is told to end.
-    #[arg(long, env = "PODPROBE_AWAIT_INBOUND", value_name = "PORT", value_parser = values::one_port)]
-    await_inbound: Option<u16>,
-
-    /// How long gate keeps trying.
-    #[arg(long, env = "PODPROBE_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = values::duration)]
-    deadline: Duration,
-
-    /// How long a packet may stay unanswered before it counts as not captured.
-    #[arg(long, env = "PODPROBE_TIMEOUT", value_name = "DURATION", default_value = "25ms", value_parser = values::duration)]
-    timeout: Duration,
-
-    /// Everything must hold this long; exit code 90 if it breaks meanwhile.
-    #[arg(long, env = "PODPROBE_STABLE_FOR", value_name = "DURATION", default_value = "0s", value_parser = values::duration)]
-    stable_for: Duration,
-
-    /// What a broken promise does: enforce exits with its code, warn exits 0, off does not look.
-    #[arg(long, env = "PODPROBE_MODE", default_value = "enforce")]
-    mode: Mode,
-
-    /// The exit code for a redirect failure.
-    #[arg(long, env = "PODPROBE_REDIRECT_EXIT_CODE", value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..))]
-    redirect_exit_code: u8,
-
-    #[command(flatten)]
-    output: deliver::OutputArgs,
-
-    /// Print every destination that would be probed, and send nothing. Probe ports and the host
-    /// numbers of documentation addresses vary from look to look.
-    #[arg(long, env = "PODPROBE_PLAN")]
-    plan: bool,
-}
-
 #[derive(Debug, Args)]
 struct CheckArgs {
     /// The layers to look at: link, route, redirect, dns, service, reach, mtu, node, or all; link,
@@ -256,12 +143,12 @@ pub fn dispatch() -> ExitCode {
         Command::Gate(args) => return look("gate", &[], args),
         Command::Check(args) => return check(args),
         Command::Diff(Lazy(args)) => return diff::run(args),
-        Command::Schema { of } => schema_of(of),
+        Command::Schema { of } => print::schema_of(of),
         Command::Rules(Lazy(args)) => return args.run(),
         Command::Explain { code } => code.map_or_else(explain_all, explain_one),
         Command::Profiles => profile::list(),
-        Command::Completions { shell } => completions(shell),
-        Command::Man => man(),
+        Command::Completions { shell } => print::completions(shell),
+        Command::Man => print::man(),
         Command::Version => format!("podprobe {}\n", env!("CARGO_PKG_VERSION")),
         // Only `install` without the validator's name comes here.
         Command::Istio(args) | Command::Linkerd(args) | Command::Kuma(args) => {
@@ -322,132 +209,6 @@ fn check(args: CheckArgs) -> ExitCode {
         };
     }
     look("check", &layers, args.look)
-}
-
-impl LookArgs {
-    /// Whether layers are named, or left out.
-    fn names_layers(&self) -> bool {
-        [&self.only, &self.also, &self.skip].into_iter().any(|layers| !layers.0.is_empty())
-    }
-
-    /// Resolves what was typed; one sentence where the parts contradict each other.
-    fn into_plan(self, command: &str, layers: &[Layer]) -> Result<Plan, String> {
-        let capture = self.promise.capture()?;
-        let reach = self.reach.into_plan(command)?;
-        let named = |list: &[Layer], layer: &Layer| match list {
-            [] => true,
-            list => list.contains(layer),
-        };
-        let named_some = !layers.is_empty() || !self.only.0.is_empty();
-        let asked = |layer: &Layer| {
-            let wanted = named(layers, layer)
-                && named(&self.only.0, layer)
-                && (named_some || Layer::BY_DEFAULT.contains(layer));
-            // To name a target is to ask for it; without one, there is nothing to ask.
-            let wanted = match layer {
-                Layer::Reach => !reach.targets.is_empty(),
-                _ => wanted || self.also.0.contains(layer) || self.node.implied(*layer),
-            };
-            wanted && !self.skip.0.contains(layer)
-        };
-        let asked_for: Vec<Layer> = Layer::ALL.into_iter().filter(asked).collect();
-        if asked_for.is_empty() {
-            let reach = |list: &[Layer]| named(list, &Layer::Reach);
-            let told = if named_some && reach(layers) && reach(&self.only.0) {
-                "reach has nothing to look at: name a target by --target"
-            } else {
-                "--only and --skip leave no layer to look at"
-            };
-            return Err(told.to_owned());
-        }
-        if !self.require.0.is_empty() && !asked_for.contains(&Layer::Redirect) {
-            return Err(
-                "--require names proofs of the redirect layer, which is left out".to_owned()
-            );
-        }
-        if let Some(port) = self.await_inbound {
-            awaitable(command, port, &capture, &asked_for)?;
-        }
-        let mesh = self.promise.mesh_name();
-        Ok(Plan {
-            await_inbound: self.await_inbound,
-            waits: command == "gate",
-            candidates: self.promise.candidates(),
-            listeners: self.promise.listeners,
-            inject: self.promise.inject,
-            app: self.promise.app(),
-            annotations: self.promise.annotations,
-            service_cidrs: self.promise.service_cidrs.0,
-            families: self.promise.families.map(|families| families.0),
-            layers: asked_for,
-            dns: self.dns.into_plan(),
-            api: self.service.into_plan(),
-            mtu: self.mtu.into_plan(),
-            reach,
-            node: self.node.into_plan(),
-            require: self.require.0,
-            severity: self.severity.0,
-            mode: self.mode,
-            redirect_exit_code: self.redirect_exit_code,
-            deadline_ms: values::millis(self.deadline),
-            timeout_ms: values::millis(self.timeout),
-            stable_for_ms: values::millis(self.stable_for),
-            ..Plan::new(command, &mesh, capture)
-        })
-    }
-}
-
-/// Whether a connection to this port could prove anything; one sentence if not.
-fn awaitable(command: &str, port: u16, capture: &Capture, layers: &[Layer]) -> Result<(), String> {
-    let why = if command != "gate" {
-        "is for gate, which waits"
-    } else if !layers.contains(&Layer::Redirect) {
-        "is a proof of the redirect layer, which is left out"
-    } else if capture.promises_nothing() {
-        "needs a mesh that captures"
-    } else if capture.listen_ports().contains(&port)
-        || capture.tunnel_port == Some(port)
-        || !capture.includes_inbound(port)
-    {
-        "must be a port that is captured and otherwise unused"
-    } else {
-        return Ok(());
-    };
-    Err(format!("--await-inbound {port} {why}"))
-}
-
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
-}
-
-fn schema_of(subject: schema::Subject) -> String {
-    let schema = match subject {
-        schema::Subject::Report => crate::schema::report(),
-        schema::Subject::Config => schema::config(&Cli::command()),
-    };
-    format!("{schema:#}\n")
-}
-
-fn completions(shell: clap_complete::Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "podprobe", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
-}
-
-fn man() -> String {
-    let mut page = Vec::new();
-    let mut command = Cli::command();
-    command.build();
-    // Writing to memory does not fail.
-    let _ = clap_mangen::Man::new(command.clone()).render(&mut page);
-    for sub in command.get_subcommands().filter(|sub| ["gate", "check"].contains(&sub.get_name())) {
-        let man = clap_mangen::Man::new(sub.clone());
-        let _ = man.render_description_section(&mut page);
-        let _ = man.render_options_section(&mut page);
-    }
-    String::from_utf8_lossy(&page).into_owned()
 }
 
 #[cfg(test)]

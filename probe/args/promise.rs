@@ -8,8 +8,8 @@ use clap::{
 };
 
 use super::{
+    look::set,
     rules::RuleArgs,
-    set,
     values::{self, Families, Networks, PortList},
 };
 use crate::{

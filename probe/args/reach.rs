@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 
 use super::values::{duration, millis};
-use crate::{layer::reach::Target, plan::ReachPlan};
+use crate::{layer::reach::Target, plan::ReachPlan, pod};
 
 /// The most bytes of a targets' file: tens of thousands of targets.
 const MOST_BYTES: u64 = 4 << 20;
@@ -57,7 +57,11 @@ impl ReachArgs {
         }
         #[cfg(feature = "tls")]
         if let Some(file) = &self.ca_file {
-            crate::layer::reach::roots(file)?;
+            use crate::{layer::exchange::TlsFailure, net::tls::Client};
+
+            if let Err(TlsFailure::Roots { path, problem }) = Client::new(Some(file)) {
+                return Err(format!("--ca-file: {path} {problem}"));
+            }
         }
         Ok(ReachPlan {
             targets,
@@ -66,6 +70,16 @@ impl ReachArgs {
             ca_file: self.ca_file,
         })
     }
+}
+
+/// The web proxies that this process's environment names, each as a target.
+pub(super) fn of_environment() -> Result<Vec<Target>, String> {
+    let proxies = pod::environment::proxies().into_iter();
+    let target = |proxy: pod::environment::Proxy| {
+        let url = format!("{}=tcp://{}", proxy.variable, proxy.address);
+        url.parse().map_err(|problem| format!("{}: {problem}", proxy.variable))
+    };
+    proxies.map(target).collect()
 }
 
 /// Targets separated by white space, as they come in an environment variable.

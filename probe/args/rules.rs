@@ -3,8 +3,9 @@
 use clap::{ArgAction, Args};
 
 use super::{
+    look::set,
     rule_values::{self, DnsCapture, Groups, Ids, Mark, OrNone},
-    set, values,
+    values,
 };
 use crate::capture::{Capture, Dns, Exempt, Interception, MarkedRoute, Reach};
 

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
+use clap::ValueEnum;
 use ipnet::IpNet;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
         declared::{self, Declared},
     },
     layer::redirect::Proof,
+    plan::Extra,
     pod::Family,
 };
 
@@ -115,13 +117,33 @@ impl FromStr for Layers {
 
 fn layers(text: &str) -> Result<Vec<Layer>, String> {
     if text == "all" {
-        return Ok(Layer::ALL.into_iter().filter(|layer| *layer != Layer::Node).collect());
+        // Targets are asked for by naming them.
+        let apart = [Layer::Node, Layer::Reach];
+        return Ok(Layer::ALL.into_iter().filter(|layer| !apart.contains(layer)).collect());
     }
     let found = Layer::ALL.into_iter().find(|layer| layer.name() == text);
     found.map(|layer| vec![layer]).ok_or_else(|| {
         let names: Vec<&str> = Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("{text:?} is no layer: {}, all", names.join(", "))
     })
+}
+
+/// A comma-separated list of looks besides the usual ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extras(pub Vec<Extra>);
+
+impl FromStr for Extras {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Extras, String> {
+        let one = |text: &str| {
+            Extra::from_str(text, false).map_err(|_| {
+                let names = Extra::value_variants().iter().filter_map(Extra::to_possible_value);
+                let names: Vec<String> = names.map(|name| name.get_name().to_owned()).collect();
+                format!("{text:?} is no such look: {}", names.join(", "))
+            })
+        };
+        list(text, one).map(Extras)
+    }
 }
 
 /// A comma-separated list of proofs.

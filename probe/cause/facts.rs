@@ -1,7 +1,12 @@
 //! The findings as the table of correlations asks for them, and what it answers.
 
+use serde_json::Value;
+
 use super::Cause;
-use crate::finding::{Code, Finding, Layer, Severity};
+use crate::{
+    finding::{Code, Finding, Layer, Severity},
+    pod::Family,
+};
 
 /// The findings of one look.
 pub(super) struct Facts<'a> {
@@ -13,7 +18,7 @@ pub(super) struct Told<'a> {
     code: Code,
     /// The failure that it rests on: its layer decides the exit code.
     first: &'a Finding,
-    /// Why, after that failure's own reason.
+    /// What it is, before that failure's own reason.
     because: &'static str,
     likely: bool,
     /// Further findings that it rests on.
@@ -44,6 +49,25 @@ impl<'a> Facts<'a> {
         self.findings.iter().find(|f| f.code == code && f.severity == Severity::Ok)
     }
 
+    /// The targets that answer, if any does; what is only blocked proves no network.
+    pub(super) fn answering(&self) -> Option<&'a Finding> {
+        let count = |f: &Finding| f.evidence.get("answering").and_then(Value::as_u64);
+        self.held(Code::ReachHolds).filter(|f| count(f) > Some(0))
+    }
+
+    /// Whether anybody outside the pod answers in this family.
+    pub(super) fn family_answers(&self, family: Family) -> bool {
+        self.findings.iter().filter(|f| f.severity == Severity::Ok).any(|f| match f.code {
+            Code::ServiceHolds => f.family == Some(family),
+            Code::DnsHolds | Code::ReachHolds => {
+                let families = f.evidence.get("families").and_then(Value::as_array);
+                let name = family.to_string();
+                families.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(&*name)))
+            }
+            _ => false,
+        })
+    }
+
     /// A cause that rests on this failure, and explains the others in the layers from this one on.
     pub(super) fn told(
         &self,
@@ -53,11 +77,32 @@ impl<'a> Facts<'a> {
         from: Layer,
     ) -> Told<'a> {
         let others = self.failures().filter(|f| f.layer >= from && f.code != first.code);
+        let others = others.filter(|f| may_follow(f));
         let mut explains: Vec<Code> = others.map(|f| f.code).collect();
         explains.sort_unstable();
         explains.dedup();
         Told { code, first, because, likely: false, also: Vec::new(), explains }
     }
+}
+
+/// Whether a failure can follow from a network that does not work: not what was answered, and not
+/// what the node's files say, which break the network and are not broken by it.
+fn may_follow(failure: &Finding) -> bool {
+    let answered = [
+        Code::ServiceNotTls,
+        Code::ServiceCertificate,
+        Code::ServiceNotReady,
+        Code::ServiceUnexpectedAnswer,
+        Code::ReachOpenButBlocked,
+        Code::ReachTlsUntrusted,
+        Code::ReachTlsName,
+        Code::ReachTlsExpired,
+        Code::ReachTlsExpiring,
+        Code::ReachHttpStatus,
+        Code::ReachGrpcNotServing,
+        Code::ReachSlow,
+    ];
+    failure.layer != Layer::Node && !answered.contains(&failure.code)
 }
 
 impl Told<'_> {
@@ -66,10 +111,10 @@ impl Told<'_> {
         Told { likely: true, ..self }
     }
 
-    /// It rests on these findings as well, which therefore do not follow from it.
-    pub(super) fn and(mut self, codes: &[Code]) -> Self {
+    /// It rests on these findings as well, if they are there: then they do not follow from it.
+    pub(super) fn and(mut self, facts: &Facts, codes: &[Code]) -> Self {
         self.explains.retain(|code| !codes.contains(code));
-        self.also.extend(codes);
+        self.also.extend(codes.iter().filter(|code| facts.found(&[**code]).is_some()));
         self
     }
 
@@ -83,7 +128,7 @@ impl Told<'_> {
         Cause {
             code: self.code,
             layer: self.first.layer,
-            reason: format!("{}: {}", self.first.reason, self.because),
+            reason: format!("{}: {}", self.because, self.first.reason),
             hint: self.code.meaning().hint.to_owned(),
             likely: self.likely,
             told_by,

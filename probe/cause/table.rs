@@ -59,22 +59,22 @@ fn mesh_cni_race<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     facts.found(&[Code::CniMeshNotChained, Code::CniMeshAbsent])?;
     let because = "the mesh's plugin is not in the CNI configuration that the runtime reads";
     let told = facts.told(Code::MeshCniRace, first, because, Layer::Redirect);
-    Some(told.and(&[Code::CniMeshNotChained, Code::CniMeshAbsent]))
+    Some(told.and(facts, &[Code::CniMeshNotChained, Code::CniMeshAbsent]))
 }
 
 /// A service address that nobody translates; or several that keep silent, beside plain addresses
 /// that answer.
 fn kube_proxy_down<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
-    let because = "service addresses are not translated on this node: kube-proxy, or what stands \
-                   in for it, does not work";
+    let because = "service addresses are not translated on this node (by kube-proxy, or what stands \
+                   in for it)";
     if let Some(leaked) = facts.failed(&[Code::ServiceNotProgrammed]) {
         return Some(facts.told(Code::KubeProxyDown, leaked, because, Layer::Dns));
     }
     let first = facts.failed(&[Code::ServiceSilent])?;
     facts.failed(&[Code::DnsSilent, Code::DnsNodeLocalDown])?;
-    facts.held(Code::ReachHolds)?;
+    facts.answering()?;
     let told = facts.told(Code::KubeProxyDown, first, because, Layer::Dns);
-    Some(told.and(&[Code::DnsSilent]).likely())
+    Some(told.and(facts, &[Code::DnsSilent, Code::DnsNodeLocalDown]).likely())
 }
 
 /// Small packets pass, and what needs large ones stalls after it was connected.
@@ -101,7 +101,10 @@ fn coredns_without_endpoints<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     facts.held(Code::ServiceHolds)?;
     let because = "the node has no endpoint for the DNS service, while the API server answers";
     let told = facts.told(Code::CorednsNoEndpoints, first, because, Layer::Dns);
-    let icmp = first.evidence.get("icmp").and_then(|icmp| icmp.as_str());
+    let text = |name: &str| first.evidence.get(name).and_then(|value| value.as_str());
+    // A server elsewhere has no endpoints: there a firewall rejects, whose usual answer is the same.
+    text("question").filter(|name| name.starts_with("kubernetes.default.svc."))?;
+    let icmp = text("icmp");
     // Port unreachable, in IPv4 and IPv6: what kube-proxy's rules for a service without endpoints say.
     ["3/3", "1/4"].iter().any(|code| icmp == Some(code)).then_some(told)
 }
@@ -110,8 +113,8 @@ fn coredns_without_endpoints<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
 fn dns_blocked_by_policy<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = facts.failed(&[Code::DnsSilent, Code::DnsRejected, Code::DnsSendRefused])?;
     facts.held(Code::ServiceHolds)?;
-    let because = "the API server answers, so that the network works, and something lets DNS \
-                   alone not pass: most often an egress policy";
+    let because = "the API server answers and DNS alone does not pass, most often for an egress \
+                   policy";
     let told = facts.told(Code::DnsBlockedByPolicy, first, because, Layer::Dns);
     Some(told.likely())
 }
@@ -123,12 +126,11 @@ fn family_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let all = facts.failures().all(|f| f.family == Some(family) && f.layer >= Layer::Dns);
     let several =
         facts.failures().map(|f| (f.layer, &f.subject)).collect::<BTreeSet<_>>().len() > 1;
-    let works = [Code::DnsHolds, Code::ServiceHolds, Code::ReachHolds];
-    let other = works.iter().any(|code| facts.held(*code).is_some());
-    let because = match family {
-        Family::Ipv4 => "everything asked for in IPv4 fails, and the rest answers",
-        Family::Ipv6 => "everything asked for in IPv6 fails, and the rest answers",
+    let (other, because) = match family {
+        Family::Ipv4 => (Family::Ipv6, "everything asked for in IPv4 fails, and the rest answers"),
+        Family::Ipv6 => (Family::Ipv4, "everything asked for in IPv6 fails, and the rest answers"),
     };
+    let other = facts.family_answers(other) && !facts.family_answers(family);
     (all && several && other)
         .then(|| facts.told(Code::FamilyBroken, first, because, Layer::Dns).likely())
 }
@@ -137,17 +139,15 @@ fn family_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
 fn egress_filtered<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = silent_outside(facts)?;
     facts.failed(&[Code::ReachTimeoutBeyond])?;
-    let because = "a router outside answers, so that address translation works: a firewall on the \
-                   way drops the connections";
+    let because = "a firewall outside drops the connections, for a router there answers";
     Some(facts.told(Code::EgressFilteredUpstream, first, because, Layer::Reach).likely())
 }
 
 /// Nothing outside answers, not even a router, while the cluster does.
 fn egress_snat_broken<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = silent_outside(facts)?;
-    let because = "the cluster answers and nobody outside does, not even a router: an egress \
-                   policy drops the packets, or they leave with the pod's own address, to which \
-                   nothing comes back (masquerading, NAT gateway)";
+    let because = "the cluster answers, and nobody outside does, not even a router: for want of \
+                   masquerading, or for an egress policy";
     Some(facts.told(Code::EgressSnatBroken, first, because, Layer::Reach).likely())
 }
 
@@ -163,7 +163,7 @@ fn silent_outside<'a>(facts: &Facts<'a>) -> Option<&'a Finding> {
     let cluster = works.iter().any(|code| facts.held(*code).is_some());
     let all = facts.failures().all(|f| silent.contains(&f.code) && is_outside(f));
     let first = facts.failed(&silent)?;
-    (cluster && all && facts.held(Code::ReachHolds).is_none()).then_some(first)
+    (cluster && all && facts.answering().is_none()).then_some(first)
 }
 
 /// A target that no cluster has inside.
@@ -197,7 +197,7 @@ fn egress_only<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let several = facts.failures().count() > 1;
     facts.held(Code::DnsHolds)?;
     let because = "names resolve, and not one target can be connected to";
-    (all && several && facts.held(Code::ReachHolds).is_none())
+    (all && several && facts.answering().is_none())
         .then(|| facts.told(Code::EgressOnly, first, because, Layer::Reach))
 }
 
@@ -207,7 +207,7 @@ fn dns_only<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
         [Code::ReachNameMissing, Code::ReachNameUnresolved, Code::ServiceNameUnresolved];
     let first = facts.failures().filter(|f| f.layer == Layer::Dns).min_by_key(|f| f.code)?;
     let all = facts.failures().all(|f| f.layer == Layer::Dns || about_names.contains(&f.code));
-    facts.held(Code::ReachHolds)?;
+    facts.answering()?;
     let because = "addresses are reached, and only names are not";
     all.then(|| facts.told(Code::DnsOnly, first, because, Layer::Dns))
 }

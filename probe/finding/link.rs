@@ -126,5 +126,29 @@ pub(super) const ENV_PROXY_NO_PROXY: Meaning = row(
     "add the API server's address or the service range, .svc and the cluster's domain to NO_PROXY",
     "podprobe sees its own container's environment. Ranges in NO_PROXY are honoured by Go, not by every program.",
 );
+pub(super) const PORTS_EXHAUSTED: Meaning = row(
+    Fail,
+    Link,
+    "no local TCP port is left in the pod",
+    "Something in the pod opens connections or listeners and does not close them, or ip_local_port_range is tiny.",
+    "look who holds them (`ss -tanp` in the pod), and at net.ipv4.ip_local_port_range",
+    "Connections to different destinations may share a local port: a busy client alone does not show here.",
+);
+pub(super) const CONNTRACK_NEAR_FULL: Meaning = row(
+    Warn,
+    Link,
+    "the table of tracked connections is nearly full",
+    "More connections, or more short ones, than the table has room for; new ones are dropped without a word.",
+    "raise net.netfilter.nf_conntrack_max on the node, or find who opens so many connections (`conntrack -S`)",
+    "The count is this network namespace's alone, the limit is the node's: what other pods and the node itself track is not seen here.",
+);
+pub(super) const LINK_DROPS_RISING: Meaning = row(
+    Warn,
+    Link,
+    "an interface loses packets while podprobe looks",
+    "A queue that overflows, a policy that drops at the interface (XDP, tc), or a peer that sends what nobody takes.",
+    "look at the counters again after a while (`ip -s link`), and at what takes packets at the interface",
+    "Asked for by --extra link-drops. rx_dropped of a veth also rises for packets of a protocol that nobody in the pod speaks.",
+);
 pub(super) const LINK_HOLDS: Meaning =
     row(Ok, Link, "interfaces and addresses are as promised", "", "nothing to do", "");

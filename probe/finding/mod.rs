@@ -10,6 +10,7 @@ mod mtu;
 mod node;
 mod reach;
 mod redirect;
+mod resolver;
 mod route;
 mod service;
 

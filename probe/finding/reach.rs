@@ -131,7 +131,7 @@ pub(super) const REACH_TLS_UNTRUSTED: Meaning = row(
     Reach,
     "the certificate leads to no CA of the CA file",
     "A self-signed certificate, another CA than expected, a missing intermediate certificate, or somebody in between.",
-    "give the right CA by --ca-file, or verify=no on the target to leave the chain out",
+    "give the file of the right CA, or verify=no on the target to leave the chain out",
     "",
 );
 pub(super) const REACH_TLS_NAME: Meaning = row(

@@ -126,5 +126,13 @@ pub(super) const ROUTE_MULTIPLE_DEFAULTS: Meaning = row(
     "give one of them the default route (Multus `default-route`), or different metrics",
     "Next hops of one multipath route by one link are no such case.",
 );
+pub(super) const REVERSE_PATH_STRICT: Meaning = row(
+    Warn,
+    Route,
+    "strict reverse path filtering drops what comes in beside the default route",
+    "rp_filter is 1 for the interface or for all, and the pod has more than one interface.",
+    "set rp_filter to 2 for the attachment (the tuning plugin can), or give it routes or policy rules of its own",
+    "Asked for by --extra rp-filter. Policy routing by source address makes answers leave where the question came in: then nothing is dropped.",
+);
 pub(super) const ROUTE_HOLDS: Meaning =
     row(Ok, Route, "every family has a default route", "", "nothing to do", "");

@@ -194,6 +194,9 @@ pub fn before_redirect(plan: &Plan, seen: &Seen) -> Vec<Finding> {
     let mut findings = Vec::new();
     if plan.asks(Layer::Link) {
         findings.extend(link::judge(plan, &seen.pod, &seen.environment));
+        if let Some([before, after]) = &seen.losses {
+            findings.extend(link::judge_losses(before, after));
+        }
     }
     if let Some(routes) = &seen.route {
         findings.extend(route::judge(plan, &seen.pod, &seen.environment, routes));

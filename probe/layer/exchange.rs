@@ -100,8 +100,7 @@ impl TlsFailure {
             TlsFailure::Alert { name } => format!("is ended by the alert {name}"),
             TlsFailure::Certificate(bad) => format!("fails: the certificate {}", bad.told()),
             TlsFailure::Protocol { problem } => format!("fails: {problem}"),
-            TlsFailure::Ended { errno: None } => "ends with the connection".to_owned(),
-            TlsFailure::Ended { errno: Some(errno) } => format!("ends with {errno}"),
+            TlsFailure::Ended { errno } => ended(errno.as_deref()),
             TlsFailure::Silent { waited_ms } => format!("gets no answer in {waited_ms} ms"),
         }
     }
@@ -173,14 +172,21 @@ impl HttpFailure {
         match self {
             HttpFailure::NotHttp { said } => format!("is answered by no HTTP: \"{said}\""),
             HttpFailure::Ended { errno, said } => {
-                let how = errno.as_ref().map_or_else(
-                    || "ends with the connection".to_owned(),
-                    |errno| format!("ends with {errno}"),
-                );
+                let how = ended(errno.as_deref());
                 if said.is_empty() { how } else { format!("{how} after \"{said}\"") }
             }
             HttpFailure::Silent { waited_ms } => format!("gets no answer in {waited_ms} ms"),
         }
+    }
+}
+
+/// What an end of the connection means, by its errno: the end of a sentence.
+#[must_use]
+pub fn ended(errno: Option<&str>) -> String {
+    match errno {
+        None => "ends with the connection".to_owned(),
+        Some("ECONNRESET" | "EPIPE") => "is reset".to_owned(),
+        Some(errno) => format!("ends with {errno}"),
     }
 }
 

@@ -8,17 +8,13 @@ use std::{
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use tokio::{
-    io::Interest,
-    net::UdpSocket,
-    time::{sleep, timeout},
-};
+use tokio::{net::UdpSocket, time::timeout};
 
 use super::{
     attempt::Failure,
     redirect::{Offender, Play, Transport},
 };
-use crate::net::{client, error_queue};
+use crate::net::{client, datagram};
 
 /// The hop limits tried: a cluster's own network is not deeper, and what is beyond is outside it.
 const HIGHEST: u8 = 6;
@@ -26,8 +22,6 @@ const HIGHEST: u8 = 6;
 const TRIES: usize = 3;
 /// How long one try waits.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// A socket in error that tells none: looked at again after this.
-const SPURIOUS: Duration = Duration::from_millis(5);
 
 /// What came back to packets of one hop limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,23 +131,10 @@ async fn step_by_udp(to: SocketAddr, play: &Play, payload: &[u8], rung: &mut Run
     let sent = socket.connect(&to.into()).and_then(|()| socket.send(payload));
     let Ok(socket) = sent.and_then(|_| UdpSocket::from_std(socket.into())) else { return };
     // No answer is one: the rung stays as it is.
-    let _ = timeout(PATIENCE, answer(&socket, to, rung)).await;
-}
-
-async fn answer(socket: &UdpSocket, to: SocketAddr, rung: &mut Rung) {
-    while let Ok(ready) = socket.ready(Interest::READABLE | Interest::ERROR).await {
-        if ready.is_error()
-            && let Some(by) = error_queue::offender(socket)
-        {
-            return note(rung, Some(&by), to);
-        }
-        if socket.try_recv(&mut [0; 1]).is_ok() {
-            rung.reached = true;
-            return;
-        }
-        if ready.is_error() {
-            sleep(SPURIOUS).await;
-        }
+    match timeout(PATIENCE, datagram::receive(&socket, &mut [0; 1])).await {
+        Ok(Ok(_)) => rung.reached = true,
+        Ok(Err(failure)) => note(rung, failure.by(), to),
+        Err(_) => {}
     }
 }
 

@@ -19,21 +19,28 @@ const PADDING: u16 = 21;
 /// An extension's header.
 const EXTENSION_HEADER: usize = 4;
 
-/// TLS 1.3 and 1.2, with AES-GCM or `ChaCha20`, by ECDSA or RSA.
-const SUITES: [u16; 10] =
-    [0x1301, 0x1302, 0x1303, 0xc02b, 0xc02c, 0xcca9, 0xc02f, 0xc030, 0xcca8, 0x009c];
-/// P-256 with SHA-256, Ed25519, RSA-PSS and PKCS#1 with SHA-256 to SHA-512, P-384 with SHA-384.
-const SIGNATURES: [u16; 9] =
-    [0x0403, 0x0503, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601];
+/// TLS 1.3's three, then those of TLS 1.2 that Go, OpenSSL and rustls servers have, forward secrecy
+/// first.
+const SUITES: [u16; 14] = [
+    0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c,
+    0x009d, 0x002f,
+];
+/// X25519, P-256, P-384.
+const GROUPS: [u16; 3] = [0x001d, 0x0017, 0x0018];
+/// ECDSA, RSA-PSS and PKCS #1 with SHA-2, and Ed25519.
+const SIGNATURES: [u16; 10] =
+    [0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0603, 0x0806, 0x0601, 0x0807];
 /// A point of X25519: any 32 bytes are one, and no secret is made with this one.
 const POINT: [u8; 32] = [9; 32];
 
-/// A `ClientHello` in one record of exactly this many bytes, or of as few as it takes.
+/// A `ClientHello` of TLS 1.2 and 1.3 at once (RFC 8446 §4.1.2, appendix D) in one record, of
+/// exactly this many bytes or of as few as it takes. Clients within a cluster send no server name:
+/// they dial an address.
 #[must_use]
-pub fn client_hello(length: usize) -> Vec<u8> {
-    let bare = record(&message(None));
+pub fn client_hello(server_name: Option<&str>, length: usize) -> Vec<u8> {
+    let bare = record(&message(server_name, None));
     match length.min(LARGEST).checked_sub(bare.len() + EXTENSION_HEADER) {
-        Some(padding) => record(&message(Some(padding))),
+        Some(padding) => record(&message(server_name, Some(padding))),
         None => bare,
     }
 }
@@ -43,23 +50,32 @@ fn record(message: &[u8]) -> Vec<u8> {
     [&[HANDSHAKE, 3, 1][..], &sized(message)].concat()
 }
 
-fn message(padding: Option<usize>) -> Vec<u8> {
+fn message(server_name: Option<&str>, padding: Option<usize>) -> Vec<u8> {
     let numbers = |list: &[u16]| list.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+    let share = [&GROUPS[0].to_be_bytes()[..], &sized(&POINT)].concat();
     let mut extensions = [
-        extension(10, &sized(&numbers(&[0x001d, 0x0017, 0x0018]))), // groups
-        extension(11, &[1, 0]),                                     // uncompressed points
-        extension(13, &sized(&numbers(&SIGNATURES))),
-        extension(43, &[4, 3, 4, 3, 3]), // versions 1.3 and 1.2
-        extension(51, &sized(&[&[0, 0x1d][..], &sized(&POINT)].concat())), // key share
+        extension(0x0017, &[]),  // extended master secret
+        extension(0xff01, &[0]), // renegotiation info
+        extension(0x000a, &sized(&numbers(&GROUPS))),
+        extension(0x000b, &[1, 0]), // uncompressed points
+        extension(0x000d, &sized(&numbers(&SIGNATURES))),
+        extension(0x0033, &sized(&share)),
+        extension(0x002b, &[4, 3, 4, 3, 3]), // TLS 1.3, TLS 1.2
+        extension(0x002d, &[1, 1]),          // key exchange modes
     ]
     .concat();
+    if let Some(name) = server_name {
+        let entry = [&[0][..], &sized(name.as_bytes())].concat();
+        extensions.extend(extension(0, &sized(&entry)));
+    }
     if let Some(padding) = padding {
         extensions.extend(extension(PADDING, &vec![0; padding]));
     }
     let body = [
         &[3, 3][..],
         &[0x70; 32], // random
-        &[0],        // no session
+        &[32],
+        &[0x71; 32], // a session id, as middleboxes of TLS 1.2 expect
         &sized(&numbers(&SUITES)),
         &[1, 0], // no compression
         &sized(&extensions),
@@ -124,12 +140,21 @@ mod tests {
     #[test]
     fn a_hello_is_as_long_as_it_was_asked_for() {
         for length in [500, 1448, 4344, LARGEST] {
-            let hello = client_hello(length);
+            let hello = client_hello(None, length);
             assert_eq!(hello.len(), length);
             assert_eq!(usize::from(u16::from_be_bytes([hello[3], hello[4]])), length - 5);
         }
-        assert_eq!(client_hello(LARGEST + 1).len(), LARGEST);
-        assert!(client_hello(0).len() < 300);
+        assert_eq!(client_hello(None, LARGEST + 1).len(), LARGEST);
+        assert!(client_hello(None, 0).len() < 300);
+    }
+
+    #[test]
+    fn the_counts_fit_together() {
+        for name in [None, Some("api.example.com")] {
+            let hello = client_hello(name, 0);
+            assert_eq!(usize::from(u16::from_be_bytes([hello[3], hello[4]])), hello.len() - 5);
+            assert_eq!(usize::from(u16::from_be_bytes([hello[7], hello[8]])), hello.len() - 9);
+        }
     }
 
     #[test]
@@ -163,9 +188,12 @@ mod tests {
         }
 
         #[test]
-        fn any_length_is_met_or_the_least(length in 0_usize..20_000) {
-            let hello = client_hello(length);
-            prop_assert!(hello.len() == length.min(LARGEST) || hello.len() == client_hello(0).len());
+        fn any_length_is_met_or_the_least(length in 0_usize..20_000, name in "[a-z0-9.-]{1,253}") {
+            for name in [None, Some(name.as_str())] {
+                let (hello, least) = (client_hello(name, length), client_hello(name, 0));
+                prop_assert!(hello.len() == length.min(LARGEST) || hello.len() == least.len());
+                prop_assert!(least.len() > name.map_or(0, str::len));
+            }
         }
     }
 }

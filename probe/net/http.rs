@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{dial::millis, errno_name};
+use super::{dial::millis, errno_unless_end};
 use crate::layer::exchange::{HttpFailure, escaped};
 
 /// No server's head is longer; nginx and Envoy take 60 KiB at most.
@@ -101,14 +101,14 @@ fn written(request: &Request<'_>) -> String {
     let Request { method, path, host, headers, .. } = request;
     let more = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: podprobe\r\nConnection: close\r\n{}\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: podprobe/{}\r\nConnection: close\r\n{}\r\n",
+        env!("CARGO_PKG_VERSION"),
         more.collect::<String>()
     )
 }
 
 fn ended(error: Option<&io::Error>, received: &[u8]) -> HttpFailure {
-    let orderly = |error: &&io::Error| error.kind() != io::ErrorKind::UnexpectedEof;
-    HttpFailure::Ended { errno: error.filter(orderly).map(errno_name), said: escaped(received) }
+    HttpFailure::Ended { errno: error.and_then(errno_unless_end), said: escaped(received) }
 }
 
 /// The final answer's head and its length with everything before it; none while it is incomplete.

@@ -1,6 +1,7 @@
 //! The only place with socket options and netlink messages.
 
 pub mod client;
+pub mod datagram;
 pub mod dial;
 pub mod error_queue;
 pub mod hello;
@@ -30,4 +31,10 @@ pub fn errno_name(error: &io::Error) -> String {
         Some(errno) => format!("{errno:?}"),
         None => error.kind().to_string(),
     }
+}
+
+/// The errno's name of what ended a connection, unless that was its orderly end.
+#[must_use]
+pub fn errno_unless_end(error: &io::Error) -> Option<String> {
+    (error.kind() != io::ErrorKind::UnexpectedEof).then(|| errno_name(error))
 }

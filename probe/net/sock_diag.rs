@@ -69,8 +69,13 @@ pub fn is_listened_at(netlink: &mut Netlink, at: SocketAddr) -> io::Result<bool>
     }
 }
 
+/// States of a connection that neither side has begun to close (kernel `include/net/tcp_states.h`):
+/// established, and not yet accepted.
+const OPEN_STATES: [u8; 3] = [1, 3, 12];
+
 /// The socket of this namespace whose local address is `theirs` and whose peer is `ours`: the other
-/// end of a connection of this process, whoever accepted it.
+/// end of a connection of this process, whoever accepted it; and whether it is open. One that is
+/// closing may be left of an earlier connection from the same port.
 ///
 /// # Errors
 /// The kernel's answer, other than that there is none.
@@ -78,11 +83,14 @@ pub fn other_end(
     netlink: &mut Netlink,
     ours: SocketAddr,
     theirs: SocketAddr,
-) -> io::Result<Option<BoundSocket>> {
+) -> io::Result<Option<(BoundSocket, bool)>> {
     match netlink.ask(SOCK_DIAG_BY_FAMILY, &exact(ours, theirs)) {
         // An exact lookup that finds nothing falls back to the listener.
         Ok(body) if body.get(1) == Some(&STATE_LISTEN) => Ok(None),
-        Ok(body) => Ok(read_socket(&body)),
+        Ok(body) => {
+            let open = body.get(1).is_some_and(|state| OPEN_STATES.contains(state));
+            Ok(read_socket(&body).map(|socket| (socket, open)))
+        }
         Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(None),
         Err(error) => Err(error),
     }

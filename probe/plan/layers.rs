@@ -9,6 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::layer::reach::Target;
 
+/// Looks that are taken only when they are asked for by name.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extra {
+    /// Whether interfaces lose packets while podprobe looks.
+    LinkDrops,
+    /// Whether strict reverse path filtering drops what comes in beside the default route.
+    RpFilter,
+    /// Whether the web proxies that the environment names can be connected to.
+    EnvProxy,
+}
+
 /// What the dns layer looks at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

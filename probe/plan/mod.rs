@@ -23,7 +23,7 @@ use crate::{
     pod::{Family, Pod},
 };
 
-pub use layers::{ApiPlan, ApiServer, DnsPlan, MtuPlan, NodePlan, ReachPlan};
+pub use layers::{ApiPlan, ApiServer, DnsPlan, Extra, MtuPlan, NodePlan, ReachPlan};
 
 /// Whether a broken promise blocks the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -91,6 +91,9 @@ pub struct Plan {
     pub reach: ReachPlan,
     /// What the node layer looks at, if it does.
     pub node: NodePlan,
+    /// Looks besides the usual ones.
+    #[serde(default)]
+    pub extra: Vec<Extra>,
     /// Proofs without which the run is no success.
     pub require: Vec<Proof>,
     /// Severities that were declared to be others than usual.
@@ -138,6 +141,7 @@ impl Plan {
             mtu: MtuPlan::default(),
             reach: ReachPlan::default(),
             node: NodePlan::default(),
+            extra: Vec::new(),
             require: Vec::new(),
             severity: Declared::new(),
             listeners: Listeners::Auto,
@@ -177,6 +181,18 @@ impl Plan {
             service_cidrs: self.service_cidrs.clone(),
             ..Addresses::default()
         }
+    }
+
+    /// The families in which the pod can connect to somebody outside: besides those under test,
+    /// IPv4 from a link-local address with a default route, which the node translates (the AWS
+    /// VPC CNI gives every pod of an IPv6 cluster one).
+    #[must_use]
+    pub fn families_out(&self, pod: &Pod) -> Vec<Family> {
+        let mut families = self.addresses(pod).families;
+        if self.families.is_none() && !families.contains(&Family::Ipv4) && pod.has_local_egress() {
+            families.push(Family::Ipv4);
+        }
+        families
     }
 
     /// The ports whose listeners matter.

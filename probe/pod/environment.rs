@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Family, Pod,
+    limits::{self, Limits},
     resolv_conf::{Reader, Reading, read},
 };
 
@@ -32,6 +33,8 @@ pub struct Environment {
     pub cluster_domain: Option<String>,
     /// Whether a sysctl switched IPv6 off; absent where the pod has IPv6 addresses.
     pub ipv6_disabled: Option<bool>,
+    /// What may run out.
+    pub limits: Limits,
 }
 
 /// A web proxy.
@@ -66,6 +69,7 @@ pub fn look(pod: &Pod, resolv_conf: &Path) -> Environment {
         let sysctl = fs::read_to_string("/proc/sys/net/ipv6/conf/all/disable_ipv6").ok();
         environment.ipv6_disabled = sysctl.map(|text| text.trim() == "1");
     }
+    environment.limits = limits::look();
     environment
 }
 
@@ -83,20 +87,39 @@ fn of(variable: impl Fn(&str) -> Option<String>, resolv: &Reading) -> Environmen
             pod_ips.push(ip);
         }
     }
-    let proxy = |name: &str| {
-        set(name).map(|url| Proxy { variable: name.to_owned(), address: host_and_port(&url) })
-    };
     Environment {
         pod_ips,
         kubernetes: DOWNWARD.into_iter().any(|name| set(name).is_some()),
         service_host: set("KUBERNETES_SERVICE_HOST"),
         service_port: set("KUBERNETES_SERVICE_PORT"),
-        proxies: PROXIES.into_iter().filter_map(proxy).collect(),
+        proxies: named_proxies(set),
         no_proxy: listed(["NO_PROXY", "no_proxy"]),
         nameservers: nameservers(resolv),
         cluster_domain: resolv.search.iter().find_map(|d| d.strip_prefix("svc.")).map(entry),
         ipv6_disabled: None,
+        limits: Limits::default(),
     }
+}
+
+/// The web proxies that this process's environment names, each address once.
+#[must_use]
+pub fn proxies() -> Vec<Proxy> {
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let mut proxies = named_proxies(set);
+    let mut known = Vec::new();
+    proxies.retain(|proxy| {
+        let new = !known.contains(&proxy.address);
+        known.push(proxy.address.clone());
+        new
+    });
+    proxies
+}
+
+fn named_proxies(set: impl Fn(&str) -> Option<String>) -> Vec<Proxy> {
+    let proxy = |name: &str| {
+        set(name).map(|url| Proxy { variable: name.to_owned(), address: host_and_port(&url) })
+    };
+    PROXIES.into_iter().filter_map(proxy).collect()
 }
 
 /// The nameservers that a route can be looked up for: not those with a link in their name, and not

@@ -6,6 +6,7 @@ pub mod environment;
 pub mod family;
 pub mod identity;
 mod layout;
+pub mod limits;
 pub mod link;
 pub mod listener;
 pub mod look;
@@ -17,6 +18,7 @@ mod resolv_conf_tests;
 pub mod route;
 pub mod rule;
 pub mod show;
+pub mod wear;
 
 use std::net::IpAddr;
 
@@ -84,6 +86,15 @@ pub fn snapshot(ports: &[u16]) -> Pod {
     }
 }
 
+/// What the links have lost so far.
+#[must_use]
+pub fn losses() -> Look<Vec<wear::Losses>> {
+    match Netlink::open(NETLINK_ROUTE).and_then(|mut netlink| link::dump(&mut netlink)) {
+        Ok(links) => wear::losses(&links),
+        Err(error) => Look::blind("dump links", &error),
+    }
+}
+
 impl Pod {
     /// Without what podprobe itself put there for moments, this one or another: it is no part of the
     /// pod.
@@ -111,6 +122,15 @@ impl Pod {
         usable.retain(|address| !self.on_loopback(address));
         usable.sort_by_key(|address| address.secondary);
         usable.into_iter().map(|address| address.ip).collect()
+    }
+
+    /// Whether there is an IPv4 address of the link alone, and a default route for it all the same.
+    #[must_use]
+    pub fn has_local_egress(&self) -> bool {
+        let local = |address: &Address| matches!(address.ip, IpAddr::V4(ip) if ip.is_link_local());
+        let default =
+            |route: &Route| route.family == Family::Ipv4 && route.is_default() && route.leads_out();
+        self.addresses.list().iter().any(local) && self.routes.list().iter().any(default)
     }
 
     /// Whether the address is known to be on a link of this pod, whatever its state.

@@ -2,28 +2,27 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use socket2::Socket;
 use tokio::{
-    io::Interest,
     net::UdpSocket,
     time::{sleep, timeout_at},
 };
 
 use super::{
-    message::{Decoded, Question, decode, encode},
+    message::{Decoded, decode, encode},
     outcome::Outcome,
+    reply::Question,
 };
 use crate::{
     layer::{
         attempt::Failure,
         redirect::{Offender, Play},
     },
-    net::{client, dial::millis, error_queue},
+    net::{client, datagram, dial::millis, error_queue},
     pod::Transport,
 };
 
@@ -36,8 +35,6 @@ pub const PATIENCE: Duration = Duration::from_millis(2500);
 const LEAST_PATIENCE: Duration = Duration::from_millis(20);
 /// The largest message: its length stands in two octets over TCP (RFC 7766).
 const LARGEST: usize = u16::MAX as usize;
-/// A socket in error that tells none: looked at again after this.
-const SPURIOUS: Duration = Duration::from_millis(5);
 
 /// An answer, or the lack of one.
 pub struct Ended {
@@ -125,7 +122,7 @@ async fn one_udp(to: SocketAddr, play: &Play, question: &Question, how: &How) ->
             return Outcome::Failed { operation: "encode".into(), errno: reason, by: None };
         }
     };
-    let socket = match open(to, Transport::Udp, play) {
+    let socket = match datagram::open(to, play) {
         Ok(socket) => socket,
         Err(error) => return failure("open a socket", &error, None),
     };
@@ -134,13 +131,9 @@ async fn one_udp(to: SocketAddr, play: &Play, question: &Question, how: &How) ->
     {
         return failure("connect", &error, None);
     }
-    let sent = if how.connected { socket.send(&query) } else { socket.send_to(&query, &to.into()) };
-    if let Err(error) = sent {
-        return failure("send", &error, error_queue::offender(&socket));
-    }
-    let socket = match UdpSocket::from_std(socket.into()) {
+    let socket = match datagram::send(socket, &query, (!how.connected).then_some(to)) {
         Ok(socket) => socket,
-        Err(error) => return failure("register the socket", &error, None),
+        Err(failure) => return failure.into(),
     };
     let mut unusable = None;
     match timeout_at(deadline, answer(&socket, to, id, question, &mut unusable)).await {
@@ -162,28 +155,14 @@ async fn answer(
 ) -> Outcome {
     let mut buffer = vec![0; LARGEST];
     loop {
-        let ready = match socket.ready(Interest::READABLE | Interest::ERROR).await {
-            Ok(ready) => ready,
-            Err(error) => return failure("wait", &error, None),
+        let (length, from) = match datagram::receive(socket, &mut buffer).await {
+            Ok(received) => received,
+            Err(failure) => return failure.into(),
         };
-        match socket.try_recv_from(&mut buffer) {
-            Ok((length, from)) => match decode(&buffer[..length], id, question) {
-                Decoded::Reply(_) if !same(from, to) => return Outcome::WrongSource { from },
-                Decoded::Reply(reply) => return Outcome::Reply(reply),
-                Decoded::Other(what) => *unusable = Some(format!("{what} from {from}")),
-            },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if ready.is_error() {
-                    match (socket.take_error(), error_queue::offender(socket)) {
-                        (Ok(Some(error)) | Err(error), by) => {
-                            return failure("receive", &error, by);
-                        }
-                        (Ok(None), Some(by)) => return Outcome::Refused { by: Some(by) },
-                        (Ok(None), None) => sleep(SPURIOUS).await,
-                    }
-                }
-            }
-            Err(error) => return failure("receive", &error, error_queue::offender(socket)),
+        match decode(&buffer[..length], id, question) {
+            Decoded::Reply(_) if !same(from, to) => return Outcome::WrongSource { from },
+            Decoded::Reply(reply) => return Outcome::Reply(reply),
+            Decoded::Other(what) => *unusable = Some(format!("{what} from {from}")),
         }
     }
 }
@@ -218,9 +197,7 @@ async fn over_stream(
         errno,
         by: None,
     })?;
-    let opened = open(to, Transport::Tcp, play);
-    let socket = opened.map_err(|error| failure("open a socket", &error, None))?;
-    let stream = client::connect_socket(socket, to, PATIENCE).await?;
+    let stream = client::connect(to, play, PATIENCE).await?;
     let length = u16::try_from(query.len()).unwrap_or(u16::MAX).to_be_bytes();
     let failed = |operation| {
         let stream = &stream;
@@ -251,20 +228,6 @@ async fn over_stream(
             Err(error) => return Err(failed("receive")(error)),
         }
     }
-}
-
-/// A socket with the hop limit of any program: these are real queries.
-pub(super) fn open(to: SocketAddr, transport: Transport, play: &Play) -> io::Result<Socket> {
-    let socket = client::open(to, transport, play, None)?;
-    if transport == Transport::Udp {
-        // An unconnected socket may be read before it has sent: it needs an address.
-        let any: IpAddr = match to {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        socket.bind(&SocketAddr::new(any, 0).into())?;
-    }
-    Ok(socket)
 }
 
 fn failure(operation: &str, error: &io::Error, by: Option<Offender>) -> Outcome {

@@ -8,8 +8,8 @@ use super::{
     ask::ask,
     conf::File,
     environment::Variables,
-    message::{Question, Record},
     outcome::{Asked, Outcome, Purpose},
+    reply::{Question, Record},
 };
 use crate::{
     layer::{egress::Egress, redirect::Play},

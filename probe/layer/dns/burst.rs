@@ -14,11 +14,12 @@ use tokio::{
 };
 
 use super::{
-    ask::{once, open},
-    message::{Decoded, Question, Record, decode, encode},
+    ask::once,
+    message::{Decoded, decode, encode},
     outcome::Outcome,
+    reply::{Question, Record},
 };
-use crate::{layer::redirect::Play, pod::Transport};
+use crate::{layer::redirect::Play, net::datagram};
 
 /// Questions under way at the same time.
 const AT_ONCE: usize = 8;
@@ -123,7 +124,7 @@ async fn both(
 ) -> Option<[bool; 2]> {
     let deadline = Instant::now() + patience;
     let queries = [encode(questions[0], false).ok()?, encode(questions[1], false).ok()?];
-    let socket = open(to, Transport::Udp, play).ok()?;
+    let socket = datagram::open(to, play).ok()?;
     socket.connect(&to.into()).ok()?;
     for (_, query) in &queries {
         socket.send(query).ok()?;

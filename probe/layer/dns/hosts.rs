@@ -1,6 +1,12 @@
 //! /etc/hosts: which names it pins, so that nobody asks DNS for them.
 
-use std::{fs, io::Read, net::IpAddr, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Read},
+    net::IpAddr,
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,10 +40,8 @@ impl Hosts {
     /// Looks these names up in the file.
     #[must_use]
     pub fn look(path: &Path, names: &[String]) -> Hosts {
-        let mut bytes = Vec::new();
-        let taken = fs::File::open(path).and_then(|f| f.take(LONGEST_FILE).read_to_end(&mut bytes));
-        match taken {
-            Ok(_) => Hosts::Pins(pins(&bytes, names)),
+        match read(path) {
+            Ok(text) => Hosts::Pins(pins(&text, names)),
             Err(error) => Hosts::Unreadable(errno_name(&error)),
         }
     }
@@ -52,21 +56,49 @@ impl Hosts {
     }
 }
 
+/// All names that the file gives an address, in lower case, and theirs in the file's order.
+pub(super) fn all(path: &Path) -> HashMap<String, Vec<IpAddr>> {
+    let text = read(path).unwrap_or_default();
+    let mut all: HashMap<String, Vec<IpAddr>> = HashMap::new();
+    for Line { address, names, .. } in lines(&text) {
+        for name in names {
+            all.entry(name.to_ascii_lowercase()).or_default().push(address);
+        }
+    }
+    all
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(LONGEST_FILE).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A line that gives names an address.
+struct Line<'t> {
+    /// From 1.
+    number: usize,
+    address: IpAddr,
+    names: Vec<&'t str>,
+}
+
 /// hosts(5): an address, then names, until a `#`. What is no such line is passed over, as both C
 /// libraries do; they compare the name as it was typed, so that a final dot evades the file.
-fn pins(bytes: &[u8], names: &[String]) -> Vec<Pin> {
-    let text = String::from_utf8_lossy(bytes);
-    let lines = text.split('\n').enumerate().flat_map(|(index, line)| {
+fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    text.split('\n').enumerate().filter_map(|(index, line)| {
         let mut words = line.split('#').next().unwrap_or_default().split_ascii_whitespace();
-        let address = words.next().and_then(|word| word.parse::<IpAddr>().ok());
-        let pin = move |name: &String| {
-            address.map(|address| Pin { name: name.clone(), address, line: index + 1 })
-        };
-        let words: Vec<&str> = words.collect();
-        let pinned = move |name: &&String| words.iter().any(|word| word.eq_ignore_ascii_case(name));
-        names.iter().filter(pinned).filter_map(pin).collect::<Vec<_>>()
-    });
-    lines.collect()
+        let address = words.next()?.parse().ok()?;
+        Some(Line { number: index + 1, address, names: words.collect() })
+    })
+}
+
+fn pins(text: &str, names: &[String]) -> Vec<Pin> {
+    let of_line = |Line { number, address, names: words }: Line<'_>| {
+        let pinned = |name: &&String| words.iter().any(|word| word.eq_ignore_ascii_case(name));
+        let pin = |name: &String| Pin { name: name.clone(), address, line: number };
+        names.iter().filter(pinned).map(pin).collect::<Vec<_>>()
+    };
+    lines(text).flat_map(of_line).collect()
 }
 
 #[cfg(test)]
@@ -77,7 +109,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<(String, String, usize)> {
         let names = ["db.example".to_owned(), "kubernetes.default.svc".to_owned()];
-        let pins = pins(text.as_bytes(), &names).into_iter();
+        let pins = pins(text, &names).into_iter();
         pins.map(|pin| (pin.name, pin.address.to_string(), pin.line)).collect()
     }
 
@@ -103,16 +135,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_name_of_a_line_has_its_address_as_it_is_typed() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let text = "10.0.0.7\tdb db.local # gone\nfd00::7 DB\n10.0.0.8 db.\nbroken db\n";
+        fs::write(file.path(), text).expect("write");
+        let all = all(file.path());
+        let of = |name: &str| all.get(name).map(|a| a.iter().map(ToString::to_string).collect());
+        assert_eq!(of("db"), Some(vec!["10.0.0.7".to_owned(), "fd00::7".to_owned()]));
+        assert_eq!(of("db.local"), Some(vec!["10.0.0.7".to_owned()]));
+        assert_eq!(of("db."), Some(vec!["10.0.0.8".to_owned()]));
+        assert_eq!(of("gone"), None);
+    }
+
     proptest! {
         #[test]
         fn foreign_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = pins(&bytes, &["a".to_owned()]);
+            let _ = pins(&String::from_utf8_lossy(&bytes), &["a".to_owned()]);
         }
 
         #[test]
         fn what_is_pinned_stands_in_its_line(text in "([0-9.:]{1,9}[ \t]+[ab #]{0,6}\r?\n){0,5}") {
             let lines: Vec<&str> = text.split('\n').collect();
-            for pin in pins(text.as_bytes(), &["a".to_owned()]) {
+            for pin in pins(&text, &["a".to_owned()]) {
                 prop_assert!(lines[pin.line - 1].contains('a'));
             }
         }

@@ -1,6 +1,6 @@
 //! From what was seen of resolv.conf and its nameservers to findings: pure.
 
-use std::{fmt::Write, net::IpAddr};
+use std::{collections::BTreeSet, fmt::Write, net::IpAddr};
 
 use super::{
     judge_environment, judge_file, judge_loss, judge_names,
@@ -230,5 +230,9 @@ fn holds(plan: &Plan, seen: &Seen) -> Option<Finding> {
     if let Some(version) = schema {
         let _ = write!(reason, "; DNS schema {version}");
     }
-    Some(Finding::new(Code::DnsHolds, "nameservers", reason))
+    let answering = seen.nameservers.iter().filter(|server| answers(server));
+    let families: BTreeSet<String> =
+        answering.map(|server| Family::of(server.address).to_string()).collect();
+    let families = Vec::from_iter(families);
+    Some(Finding::new(Code::DnsHolds, "nameservers", reason).with("families", families))
 }

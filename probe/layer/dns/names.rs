@@ -1,9 +1,9 @@
 //! Judging what one nameserver knows: the cluster's zone, configured names, and oddities.
 
 use super::{
-    message::{Record, Reply},
     outcome::{Asked, Nameserver, Outcome, Purpose},
     path::happened,
+    reply::{Record, Reply},
 };
 use crate::{
     finding::{Code, Finding},

@@ -16,9 +16,10 @@ use super::{
     environment::Variables,
     expansion::expand,
     hosts::Hosts,
-    message::{Question, Record, encode},
+    message::encode,
     outcome::{Asked, Nameserver, Outcome, Purpose, Seen},
     pinned::api_names,
+    reply::{Question, Record},
     servers::{servers, socket_address},
     zone,
 };
@@ -54,7 +55,7 @@ pub async fn observe(plan: &Plan, pod: &Pod, patience: Duration) -> Seen {
     let hosts = Some(Hosts::look(&plan.dns.hosts, &pinnable(plan, &file)));
     let servers = servers(&file, &plan.dns.nameservers);
     let egress = Egress::new(plan, pod);
-    let families = plan.addresses(pod).families;
+    let families = plan.families_out(pod);
     let until = Instant::now() + patience.max(LEAST_PATIENCE);
     let asker = Asker { plan, pod, file: &file, variables: &variables, egress, families, until };
     let nameservers = join_all(servers.iter().map(|(server, own)| asker.everything(server, *own)));

@@ -9,7 +9,7 @@ use super::{
     conf::File,
     environment::Variables,
     hosts::Hosts,
-    message::{Question, Reply},
+    reply::{Question, Reply},
 };
 use crate::{
     layer::{attempt::Failure, ladder::Ladder, redirect::Offender},

@@ -57,7 +57,8 @@ pub(super) fn judge(server: &Nameserver, others_answer: bool) -> Option<Finding>
         Code::ProbeFailed => Finding::unseen(Layer::Dns, &address.to_string(), reason),
         code => Finding::new(code, address.to_string(), reason),
     };
-    let finding = finding.of(Some(Family::of(address)));
+    let finding =
+        finding.of(Some(Family::of(address))).with("question", udp.question.name.as_str());
     let by = [udp, tcp].into_iter().find_map(|asked| refuser(&asked.outcome));
     Some(match by {
         Some(by) => finding

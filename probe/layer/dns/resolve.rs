@@ -4,9 +4,9 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
-    fs,
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -16,9 +16,10 @@ use super::{
     ask::{PATIENCE, ask},
     conf::File,
     expansion::expand,
-    message::{Question, Record},
+    hosts,
     outcome::Outcome,
     path::happened,
+    reply::{Question, Record},
     servers::socket_address,
 };
 use crate::{
@@ -30,8 +31,8 @@ use crate::{
     },
 };
 
-/// The names that need no DNS.
-const HOSTS: &str = "/etc/hosts";
+/// However little time is left, silence means something only after a while.
+const LEAST_PATIENCE: Duration = Duration::from_millis(400);
 
 /// What came of looking a name up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,24 +53,27 @@ pub struct Resolver<'a> {
     pod: &'a Pod,
     egress: Egress<'a>,
     reading: Reading,
-    hosts: BTreeMap<String, Vec<IpAddr>>,
+    hosts: HashMap<String, Vec<IpAddr>>,
     /// The server that answered last: others may be dead, which need not be found out for each name.
     preferred: Cell<usize>,
+    /// When no answer is of use any more.
+    until: Instant,
 }
 
 impl<'a> Resolver<'a> {
-    /// Reads resolv.conf and /etc/hosts.
+    /// Reads resolv.conf and the hosts file; looks names up for so long, all in all.
     #[must_use]
-    pub fn new(plan: &'a Plan, pod: &'a Pod) -> Resolver<'a> {
+    pub fn new(plan: &'a Plan, pod: &'a Pod, patience: Duration) -> Resolver<'a> {
         let mut reading = File::look(&plan.dns.resolv_conf).read(Reader::Glibc);
         if reading.servers.is_empty() {
             // As both C libraries do.
             let here = Server { address: Ipv4Addr::LOCALHOST.into(), scope: None };
             reading.servers.push(here);
         }
-        let hosts = hosts(&fs::read_to_string(HOSTS).unwrap_or_default());
+        let hosts = hosts::all(&plan.dns.hosts);
         let egress = Egress::new(plan, pod);
-        Resolver { pod, egress, reading, hosts, preferred: Cell::new(0) }
+        let until = Instant::now() + patience;
+        Resolver { pod, egress, reading, hosts, preferred: Cell::new(0), until }
     }
 
     /// The servers' addresses, in the order in which they are asked.
@@ -90,9 +94,10 @@ impl<'a> Resolver<'a> {
             let of = addresses.iter().copied().filter(|ip| families.contains(&Family::of(*ip)));
             of.collect::<Vec<IpAddr>>()
         };
-        let bare = name.trim_end_matches('.').to_ascii_lowercase();
+        let typed = name.to_ascii_lowercase();
+        let bare = typed.trim_end_matches('.');
         let own = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
-        let found = match self.hosts.get(&bare) {
+        let found = match self.hosts.get(&typed) {
             Some(addresses) => known(addresses),
             // RFC 6761: nobody is asked for it.
             None if bare == "localhost" || bare.ends_with(".localhost") => known(&own),
@@ -138,7 +143,8 @@ impl<'a> Resolver<'a> {
         for turn in 0..servers.len() {
             let at = (first + turn) % servers.len();
             let to = servers[at];
-            let (outcome, masked) = self.question(to, &question).await;
+            let patience = self.patience(servers.len() - turn);
+            let (outcome, masked) = self.question(to, &question, patience).await;
             let what = || format!("ask {} for {name} {}: ", to.ip(), record.name());
             if let Outcome::Reply(reply) = &outcome
                 && (reply.rcode == 0 || reply.rcode == 3)
@@ -154,13 +160,28 @@ impl<'a> Resolver<'a> {
                 Some(reason) => Resolved::Masked(reason),
                 None => Resolved::Failed(what() + &happened(&outcome)),
             };
+            if Instant::now() >= self.until {
+                break;
+            }
         }
         said
     }
 
+    /// What is left, shared by so many servers that were not asked yet.
+    fn patience(&self, servers: usize) -> Duration {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(servers.max(1)).unwrap_or(u32::MAX);
+        share.clamp(LEAST_PATIENCE, PATIENCE)
+    }
+
     /// Where the mesh answers in the servers' place, so it does for applications: its answer
     /// counts, and its silence tells nothing.
-    async fn question(&self, to: SocketAddr, question: &Question) -> (Outcome, Option<String>) {
+    async fn question(
+        &self,
+        to: SocketAddr,
+        question: &Question,
+        patience: Duration,
+    ) -> (Outcome, Option<String>) {
         let mut masked = None;
         let mut outcome = Outcome::Silent { tries: 0, waited_ms: 0 };
         for transport in [Transport::Udp, Transport::Tcp] {
@@ -171,50 +192,12 @@ impl<'a> Resolver<'a> {
                 }
                 play => play,
             };
-            outcome = ask(to, transport, play, question, false, PATIENCE).await.outcome;
+            outcome = ask(to, transport, play, question, false, patience).await.outcome;
             match &outcome {
                 Outcome::Reply(reply) if reply.truncated => {}
                 _ => break,
             }
         }
         (outcome, masked)
-    }
-}
-
-/// hosts(5): an address and its names a line.
-fn hosts(text: &str) -> BTreeMap<String, Vec<IpAddr>> {
-    let mut hosts: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
-    for line in text.lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = line.split_ascii_whitespace();
-        let Some(address) = words.next().and_then(|word| word.parse().ok()) else { continue };
-        for name in words {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            hosts.entry(name).or_default().push(address);
-        }
-    }
-    hosts
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::hosts;
-
-    #[test]
-    fn every_name_of_a_line_has_its_address_and_comments_have_none() {
-        let read = hosts("10.0.0.7\tdb db.local # old: 10.0.0.8 gone\nfd00::7 DB.\nbroken db\n");
-        let of = |name: &str| read.get(name).map(|a| a.iter().map(ToString::to_string).collect());
-        assert_eq!(of("db"), Some(vec!["10.0.0.7".to_owned(), "fd00::7".to_owned()]));
-        assert_eq!(of("db.local"), Some(vec!["10.0.0.7".to_owned()]));
-        assert_eq!(of("gone"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn foreign_text_never_panics(text in "\\PC*") {
-            let _ = hosts(&text);
-        }
     }
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::{
     expansion::{TYPES, expand},
-    message::Reply,
     outcome::{Asked, Nameserver, Outcome, Purpose},
+    reply::Reply,
 };
 use crate::pod::resolv_conf::{Reader, Reading};
 

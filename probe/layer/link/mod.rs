@@ -5,12 +5,16 @@ mod environment;
 mod interface;
 #[cfg(test)]
 mod judge_tests;
+mod limits;
+mod wear;
 
 use crate::{
     finding::{Code, Finding, Layer, Severity},
     plan::Plan,
     pod::{Environment, Family, Link, Pod},
 };
+
+pub use wear::judge_losses;
 
 /// Both families, the older first.
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
@@ -29,6 +33,7 @@ pub fn judge(plan: &Plan, pod: &Pod, environment: &Environment) -> Vec<Finding> 
     if !findings.iter().any(|finding| broken.contains(&finding.code)) {
         findings.extend(address::judge(pod, environment, &expected));
     }
+    findings.extend(limits::judge(&environment.limits));
     findings.extend(environment::judge(environment));
     if !findings.iter().any(|finding| finding.severity == Severity::Fail) {
         findings.insert(0, holds(links, pod, environment));

@@ -85,7 +85,7 @@ impl Peer {
     /// One clause: the name cannot be asked for.
     pub(super) fn message(&self, length: usize) -> Result<Vec<u8>, String> {
         match self.speaks {
-            Speaks::Tls => Ok(hello::client_hello(length)),
+            Speaks::Tls => Ok(hello::client_hello(None, length)),
             Speaks::Dns => {
                 let query = self.datagram(length.saturating_sub(2))?;
                 let length = u16::try_from(query.len()).unwrap_or(u16::MAX).to_be_bytes();

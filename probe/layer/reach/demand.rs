@@ -4,13 +4,16 @@ use std::fmt::Write;
 
 use super::{
     grpc::SERVING,
-    outcome::{Answer, Certificate, Outcome, Probe, Problem},
+    outcome::{Answer, Certificate, Outcome, Probe},
     target::{Kind, Target, Tls},
     verdict::Complaint,
 };
 use crate::{
     finding::Code,
-    layer::dns::{self, Question},
+    layer::{
+        dns::{self, Question},
+        exchange::BadCertificate,
+    },
 };
 
 /// Seconds of a day.
@@ -99,13 +102,17 @@ fn grpc(serving: Option<u64>, status: Option<&str>, service: &str) -> Result<Str
 }
 
 fn of_certificate(tls: &Tls, certificate: &Certificate) -> Result<String, Complaint> {
-    let told =
-        |code, why: &str| Err((code, format!("shows a certificate that is not accepted: {why}")));
-    match &certificate.problem {
-        Some(Problem::Chain(why)) => return told(Code::ReachTlsUntrusted, why),
-        Some(Problem::Name(why)) => return told(Code::ReachTlsName, why),
-        Some(Problem::Time(why)) => return told(Code::ReachTlsExpired, why),
-        None => {}
+    if let Some(bad) = &certificate.problem {
+        let code = match bad {
+            BadCertificate::WrongName { .. } => Code::ReachTlsName,
+            BadCertificate::Expired { .. } | BadCertificate::NotYetValid { .. } => {
+                Code::ReachTlsExpired
+            }
+            BadCertificate::UnknownAuthority
+            | BadCertificate::OtherAuthority
+            | BadCertificate::Invalid { .. } => Code::ReachTlsUntrusted,
+        };
+        return Err((code, format!("shows a certificate that {}", bad.told())));
     }
     let mut words = String::new();
     if let Some(left) = certificate.left_s {
@@ -122,7 +129,8 @@ fn of_certificate(tls: &Tls, certificate: &Certificate) -> Result<String, Compla
         }
         let _ = write!(words, ", certificate for {days} more days");
     } else if tls.min_days > 0 {
-        return told(Code::ReachTlsUntrusted, "its end cannot be read");
+        let why = "shows a certificate whose end cannot be read";
+        return Err((Code::ReachTlsUntrusted, why.to_owned()));
     }
     Ok(words)
 }

@@ -5,11 +5,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Uri};
 
 use super::{
-    http::ended,
     outcome::Answer,
     target::{Place, Tls},
 };
-use crate::net::stream::Stream;
+use crate::{
+    layer::exchange::ended,
+    net::{errno_unless_end, stream::Stream},
+};
 
 /// What is called.
 const METHOD: &str = "/grpc.health.v1.Health/Check";
@@ -39,8 +41,8 @@ pub(super) async fn check(
         .map_err(|error| format!("fails: {error}"))?;
     tokio::select! {
         answer = exchange(sender, request, service) => answer,
-        ended = connection => Err(match ended {
-            Ok(()) => "is closed without an answer".to_owned(),
+        over = connection => Err(match over {
+            Ok(()) => ended(None),
             Err(error) => broken(&error),
         }),
     }
@@ -84,7 +86,10 @@ async fn exchange(
 }
 
 fn broken(error: &h2::Error) -> String {
-    error.get_io().map_or_else(|| format!("brings no gRPC: {error}"), ended)
+    match error.get_io() {
+        Some(error) => ended(errno_unless_end(error).as_deref()),
+        None => format!("brings no gRPC: {error}"),
+    }
 }
 
 /// The request in gRPC's frame: no compression, the length, then field 1, the service's name.

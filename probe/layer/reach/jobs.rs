@@ -1,6 +1,6 @@
 //! From targets to probes: names looked up, and one probe for each family and each question.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use futures_util::stream::{self, StreamExt};
 
@@ -34,12 +34,14 @@ pub(super) struct Planner<'a> {
     pub(super) pod: &'a Pod,
     /// The families under test.
     pub(super) families: Vec<Family>,
+    /// How long names are looked up.
+    pub(super) patience: Duration,
 }
 
 impl Planner<'_> {
     /// Looks all names up, and lists the probes.
     pub(super) async fn jobs(&self) -> Vec<Job> {
-        let dns = Resolver::new(self.plan, self.pod);
+        let dns = Resolver::new(self.plan, self.pod, self.patience);
         let targets = &self.plan.reach.targets;
         let mut wanted: BTreeMap<(&str, Vec<Family>), Resolved> = BTreeMap::new();
         for target in targets {

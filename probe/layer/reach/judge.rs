@@ -16,7 +16,7 @@ use crate::{
     finding::{Code, Finding},
     layer::{attempt::Failure, ladder::Lost},
     plan::Plan,
-    pod::Pod,
+    pod::{Family, Pod},
 };
 
 /// Findings of one code that stand for themselves; the rest share one.
@@ -171,6 +171,7 @@ struct Held {
     answering: Vec<String>,
     blocked: Vec<String>,
     unchecked: usize,
+    families: BTreeSet<Family>,
 }
 
 impl Held {
@@ -183,11 +184,13 @@ impl Held {
             let ms = std::time::Duration::from_micros(probe.elapsed_us).as_secs_f64() * 1000.0;
             self.answering.push(format!("{label}{words} in {ms:.1} ms"));
         }
+        self.families.extend(probe.family.filter(|_| target.blocked.is_none()));
         self.unchecked += usize::from(probe.certificate().is_some_and(|c| !c.checked));
     }
 
     fn finding(self) -> Option<Finding> {
         let (answering, blocked) = (self.answering.len(), self.blocked.len());
+        let families: Vec<String> = self.families.iter().map(ToString::to_string).collect();
         if answering + blocked == 0 {
             return None;
         }
@@ -207,6 +210,7 @@ impl Held {
             Finding::new(Code::ReachHolds, "targets", reason)
                 .with("answering", answering)
                 .with("blocked", blocked)
+                .with("families", families)
                 .with("targets", targets),
         )
     }

@@ -5,6 +5,7 @@
 
 mod authority;
 mod demand;
+#[cfg(feature = "tls")]
 mod der;
 mod grammar;
 mod grpc;
@@ -13,6 +14,7 @@ mod jobs;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+mod looker;
 mod observe;
 mod once;
 mod outcome;
@@ -26,8 +28,6 @@ mod who;
 pub use jobs::planned;
 pub use judge::judge;
 pub use observe::observe;
-pub use outcome::{Answer, Certificate, Outcome, Probe, Problem, Seen, Unheard};
+pub use outcome::{Answer, Certificate, Outcome, Probe, Seen, Unheard};
 pub use parameters::{ALL as PARAMETERS, encoded};
 pub use target::{Families, Host, Kind, Place, Target, Tls};
-#[cfg(feature = "tls")]
-pub use tls::roots;

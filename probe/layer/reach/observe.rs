@@ -2,33 +2,13 @@
 
 use std::{
     cell::Cell,
-    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
 use futures_util::stream::{self, StreamExt};
-use netlink_sys::protocols::NETLINK_ROUTE;
-use tokio::time::sleep;
 
-use super::{
-    jobs::{Job, Planner},
-    once::{To, Tools, once},
-    outcome::{Outcome, Probe, Seen, Unheard},
-    target::{Kind, Target},
-};
-use crate::{
-    layer::{
-        attempt::Failure,
-        dns::{Question, Record},
-        egress::Egress,
-        ladder::{self, Ladder},
-        redirect::{Play, Transport},
-    },
-    net::{dial::millis, limit, netlink::Netlink},
-    plan::Plan,
-    pod::{self, Pod, lookup, neighbour},
-    report::progress,
-};
+use super::{jobs::Planner, looker::Looker, once::Tools, outcome::Seen};
+use crate::{layer::egress::Egress, net::limit, plan::Plan, pod::Pod, report::progress};
 
 /// Targets tried at the same time, if there are descriptors for so many.
 const AT_ONCE: usize = 8192;
@@ -36,20 +16,19 @@ const AT_ONCE: usize = 8192;
 const SPARE: u64 = 64;
 /// Ladders in one look: each takes 18 packets, and many targets are lost at the same place.
 const LADDERS: u32 = 16;
-/// Between two attempts.
-const PAUSE: Duration = Duration::from_millis(200);
 
-/// Tries the plan's targets.
-pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
+/// Tries the plan's targets; of a plan that waits, for `patience`.
+pub async fn observe(plan: &Plan, pod: &Pod, patience: Duration) -> Seen {
     let looker = Looker {
         plan,
         pod,
         egress: Egress::new(plan, pod),
         tools: tools(plan),
         ladders: Cell::new(LADDERS),
+        until: plan.waits.then(|| Instant::now() + patience),
     };
-    let families = plan.addresses(pod).families;
-    let jobs = Planner { plan, pod, families }.jobs().await;
+    let families = plan.families_out(pod);
+    let jobs = Planner { plan, pod, families, patience }.jobs().await;
     let count = jobs.len();
     let room = limit::descriptors(count as u64 + SPARE).saturating_sub(SPARE);
     let at_once = usize::try_from(room).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
@@ -68,6 +47,9 @@ pub async fn observe(plan: &Plan, pod: &Pod) -> Seen {
 
 #[cfg(feature = "tls")]
 fn tools(plan: &Plan) -> Tools {
+    use super::target::{Kind, Target};
+    use crate::net::tls::Client;
+
     let tls = |target: &Target| {
         matches!(
             target.kind,
@@ -75,152 +57,11 @@ fn tools(plan: &Plan) -> Tools {
         )
     };
     let any = plan.reach.targets.iter().any(tls);
-    let new = || super::tls::Handshaker::new(plan.reach.ca_file.as_deref());
-    Tools { handshaker: any.then(new) }
+    let new = || Client::new(plan.reach.ca_file.as_deref()).map_err(|failure| failure.told());
+    Tools { shaker: any.then(new) }
 }
 
 #[cfg(not(feature = "tls"))]
 fn tools(_: &Plan) -> Tools {
     Tools {}
-}
-
-/// Everything that a probe depends on besides the target.
-struct Looker<'a> {
-    plan: &'a Plan,
-    pod: &'a Pod,
-    egress: Egress<'a>,
-    tools: Tools,
-    /// How many more ladders may be climbed.
-    ladders: Cell<u32>,
-}
-
-impl Looker<'_> {
-    async fn probe(&self, job: Job) -> Probe {
-        let target = &self.plan.reach.targets[job.target];
-        let question = job.question.as_ref().map(|(all, over)| (all[0].record, *over));
-        let mut probe = Probe {
-            target: job.target,
-            family: job.family,
-            address: job.to.as_ref().ok().copied(),
-            question,
-            outcome: Outcome::Not(Failure::Silent { waited_ms: 0 }),
-            tries: 0,
-            elapsed_us: 0,
-            watched_ms: 0,
-            captured: None,
-            ladder: None,
-            unheard: None,
-        };
-        let address = match job.to {
-            Ok(address) => address,
-            Err(outcome) => return Probe { outcome, ..probe },
-        };
-        let transport = transport(&target.kind, question);
-        let play = self.play(target, address, transport, &mut probe);
-        let patience = target.timeout_ms.unwrap_or(self.plan.reach.timeout_ms);
-        let to = To { address, play, patience: Duration::from_millis(patience) };
-        self.insist(target, job.question.as_ref(), to, &mut probe).await;
-        let silent = matches!(probe.outcome, Outcome::Not(Failure::Silent { .. }));
-        if silent {
-            probe.unheard = self.unheard(address.ip());
-        }
-        if silent && target.blocked.is_none() && probe.unheard.is_none() {
-            probe.ladder = self.climb(&target.kind, address, transport, play).await;
-        }
-        probe
-    }
-
-    /// Who sends it. Where the mesh takes it from us, a bare connection would be the mesh's; what
-    /// only the far side can say is worth trying.
-    fn play(
-        &self,
-        target: &Target,
-        to: SocketAddr,
-        transport: Transport,
-        probe: &mut Probe,
-    ) -> &Play {
-        // ICMP is nothing that a mesh takes.
-        if matches!(target.kind, Kind::Icmp(_)) {
-            return &Play::Own;
-        }
-        let play = self.egress.play(to, transport);
-        let Play::Cannot { reason } = play else { return play };
-        probe.captured = Some(reason.clone());
-        let speaks = matches!(target.kind, Kind::Tls(..) | Kind::Http { .. } | Kind::Grpc { .. });
-        if speaks && target.blocked.is_none() { &Play::Own } else { play }
-    }
-
-    /// Tries until it is as it must be or attempts are used up; what must be blocked, until it is
-    /// not or the hold is over.
-    async fn insist(
-        &self,
-        target: &Target,
-        question: Option<&(Vec<Question>, pod::Transport)>,
-        to: To<'_>,
-        probe: &mut Probe,
-    ) {
-        let attempts = target.attempts.unwrap_or(self.plan.reach.attempts);
-        let begin = Instant::now();
-        loop {
-            let start = Instant::now();
-            probe.outcome = if matches!(to.play, Play::Cannot { .. }) {
-                let reason = probe.captured.clone().unwrap_or_default();
-                Outcome::Not(Failure::Masked { reason })
-            } else {
-                once(&self.tools, &target.kind, question, to).await
-            };
-            probe.tries += 1;
-            probe.elapsed_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-            probe.watched_ms = millis(begin.elapsed());
-            let open = super::verdict::answered(&self.plan.reach, probe);
-            let masked = matches!(probe.outcome, Outcome::Not(Failure::Masked { .. }));
-            let hold = target.blocked.map(Duration::from_millis);
-            let over = match hold {
-                None => open || probe.tries >= attempts,
-                Some(hold) => super::verdict::is_open(&probe.outcome) || begin.elapsed() >= hold,
-            };
-            if over || masked {
-                return;
-            }
-            let left = hold.map_or(PAUSE, |hold| hold.saturating_sub(begin.elapsed()));
-            sleep(left.min(PAUSE)).await;
-        }
-    }
-
-    async fn climb(
-        &self,
-        kind: &Kind,
-        to: SocketAddr,
-        transport: Transport,
-        play: &Play,
-    ) -> Option<Ladder> {
-        let left = self.ladders.get().checked_sub(1)?;
-        let payload: &[u8] = match kind {
-            Kind::Udp { send, .. } => send,
-            Kind::Icmp(_) | Kind::Dns { .. } => return None,
-            _ => &[],
-        };
-        self.ladders.set(left);
-        Some(Box::pin(ladder::climb(to, transport, play, payload)).await)
-    }
-
-    /// The next hop, if the kernel has asked for it and got no answer: it says so to the sender
-    /// only after three seconds.
-    fn unheard(&self, to: IpAddr) -> Option<Unheard> {
-        let mut netlink = Netlink::open(NETLINK_ROUTE).ok()?;
-        let links = self.pod.links.list();
-        let lookup::Answer::Leads(path) = lookup::lookup(&mut netlink, to, links).ok()? else {
-            return None;
-        };
-        let ip = path.gateway.unwrap_or(to);
-        let state = neighbour::resolution(&mut netlink, ip, path.link_index).ok()?;
-        state.unanswered().then_some(Unheard { ip, link: path.link })
-    }
-}
-
-fn transport(kind: &Kind, question: Option<(Record, pod::Transport)>) -> Transport {
-    match (kind, question) {
-        (Kind::Udp { .. }, _) | (_, Some((_, pod::Transport::Udp))) => Transport::Udp,
-        _ => Transport::Tcp,
-    }
 }

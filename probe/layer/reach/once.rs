@@ -1,11 +1,10 @@
 //! One attempt: a connection or a datagram, and what its protocol demands of the other side.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
-    io::Interest,
-    net::{TcpStream, UdpSocket},
-    time::{Instant, sleep, timeout_at},
+    net::TcpStream,
+    time::{Instant, timeout_at},
 };
 
 use super::{
@@ -17,14 +16,13 @@ use crate::{
     layer::{
         attempt::Failure,
         dns::{self, Question},
+        exchange::escaped,
         redirect::{Play, Transport},
     },
-    net::{client, dial::millis, error_queue, ping, stream::Stream},
+    net::{client, datagram, dial::millis, ping, stream::Stream},
     pod,
 };
 
-/// A socket in error that tells none: looked at again after this.
-const SPURIOUS: Duration = Duration::from_millis(5);
 /// How much of an answer is kept.
 const KEPT: usize = 32;
 
@@ -32,7 +30,7 @@ const KEPT: usize = 32;
 pub(super) struct Tools {
     /// Absent where no target needs it; or why it cannot be had.
     #[cfg(feature = "tls")]
-    pub(super) handshaker: Option<Result<super::tls::Handshaker, String>>,
+    pub(super) shaker: Option<Result<crate::net::tls::Client, String>>,
 }
 
 /// Who sends it where, and how long it may take.
@@ -59,7 +57,7 @@ pub(super) async fn once(
         Kind::Tls(..) | Kind::Http { .. } | Kind::Grpc { .. } => {
             Box::pin(conversation(tools, kind, to)).await
         }
-        Kind::Udp { send, answer, .. } => datagram(to, send, answer).await,
+        Kind::Udp { send, answer, .. } => one_datagram(to, send, answer).await,
         Kind::Icmp(_) => echo(to).await,
         Kind::Dns { .. } => Box::pin(asked(question, to)).await,
     }
@@ -88,7 +86,7 @@ async fn conversation(tools: &Tools, kind: &Kind, to: To<'_>) -> Outcome {
         Err(failure) => return Outcome::Not(failure),
     };
     let mut step = "";
-    match timeout_at(deadline, over(tools, kind, stream, &mut step)).await {
+    match timeout_at(deadline, over(tools, kind, stream, to.patience, &mut step)).await {
         Ok(Ok(answer)) => Outcome::Answered(answer),
         Ok(Err(what)) => Outcome::Broken { step: step.to_owned(), what },
         Err(_) => {
@@ -102,26 +100,28 @@ async fn over(
     tools: &Tools,
     kind: &Kind,
     stream: TcpStream,
+    patience: Duration,
     step: &mut &'static str,
 ) -> Result<Answer, String> {
     *step = "the TLS handshake";
     match kind {
         Kind::Tls(place, tls) => {
-            let (_, certificate) = secure(tools, stream, place, Some(tls), None).await?;
+            let (_, certificate) = secure(tools, stream, place, Some(tls), None, patience).await?;
             Ok(Answer::Tls(certificate.unwrap_or_default()))
         }
         Kind::Http { place, tls, path, .. } => {
-            let alpn = Some(&b"http/1.1"[..]);
-            let (mut stream, seen) = secure(tools, stream, place, tls.as_ref(), alpn).await?;
+            let alpn = Some("http/1.1");
+            let (mut stream, seen) =
+                secure(tools, stream, place, tls.as_ref(), alpn, patience).await?;
             *step = "the HTTP request";
-            Ok(match http::get(&mut stream, place, path).await? {
+            Ok(match http::get(&mut stream, place, path, patience).await? {
                 Answer::Http { status, envoy, .. } => Answer::Http { status, envoy, tls: seen },
                 other => other,
             })
         }
         Kind::Grpc { place, tls, service } => {
-            let alpn = Some(&b"h2"[..]);
-            let (stream, seen) = secure(tools, stream, place, tls.as_ref(), alpn).await?;
+            let (stream, seen) =
+                secure(tools, stream, place, tls.as_ref(), Some("h2"), patience).await?;
             *step = "the gRPC call";
             Ok(match grpc::check(stream, place, tls.as_ref(), service).await? {
                 Answer::Grpc { serving, status, envoy, .. } => {
@@ -141,13 +141,15 @@ async fn secure(
     stream: TcpStream,
     place: &Place,
     tls: Option<&Tls>,
-    protocol: Option<&[u8]>,
+    protocol: Option<&str>,
+    patience: Duration,
 ) -> Result<(Stream, Option<Certificate>), String> {
-    let (Some(tls), Some(handshaker)) = (tls, &tools.handshaker) else {
+    let (Some(tls), Some(shaker)) = (tls, &tools.shaker) else {
         return Ok((Stream::Plain(stream), None));
     };
-    let handshaker = handshaker.as_ref().map_err(|why| format!("cannot begin: {why}"))?;
-    let (stream, certificate) = handshaker.shake(stream, &place.host, tls, protocol).await?;
+    let shaker = shaker.as_ref().map_err(String::clone)?;
+    let (stream, certificate) =
+        super::tls::shake(shaker, stream, place, tls, protocol, patience).await?;
     Ok((Stream::Tls(Box::new(stream)), Some(certificate)))
 }
 
@@ -159,7 +161,8 @@ async fn secure(
     stream: TcpStream,
     _: &Place,
     tls: Option<&Tls>,
-    _: Option<&[u8]>,
+    _: Option<&str>,
+    _: Duration,
 ) -> Result<(Stream, Option<Certificate>), String> {
     match tls {
         Some(_) => Err("cannot begin: built without TLS".to_owned()),
@@ -167,7 +170,7 @@ async fn secure(
     }
 }
 
-async fn datagram(to: To<'_>, send: &[u8], wanted: &[u8]) -> Outcome {
+async fn one_datagram(to: To<'_>, send: &[u8], wanted: &[u8]) -> Outcome {
     if let Play::Cannot { reason } = to.play {
         return Outcome::Not(Failure::Masked { reason: reason.clone() });
     }
@@ -205,54 +208,28 @@ async fn exchange(
     send: &[u8],
     wanted: impl Fn(&[u8]) -> bool,
 ) -> Outcome {
-    let failed = |operation, error: &io::Error, by| Outcome::Not(Failure::of(operation, error, by));
-    if let Err(error) = socket.send(send) {
-        return failed("send", &error, error_queue::offender(&socket));
-    }
-    let socket = match UdpSocket::from_std(socket.into()) {
+    let socket = match datagram::send(socket, send, None) {
         Ok(socket) => socket,
-        Err(error) => return failed("register the socket", &error, None),
+        Err(failure) => return Outcome::Not(failure),
     };
     let mut other = None;
     let deadline = Instant::now() + to.patience;
-    let received = timeout_at(deadline, async {
-        let mut buffer = [0; 2048];
-        loop {
-            let ready = match socket.ready(Interest::READABLE | Interest::ERROR).await {
-                Ok(ready) => ready,
-                Err(error) => return failed("wait", &error, None),
-            };
-            match socket.try_recv(&mut buffer) {
-                Ok(length) => {
-                    let kept = buffer[..length.min(KEPT)].to_vec();
-                    if wanted(&buffer[..length]) {
-                        return Outcome::Answered(Answer::Datagram(kept));
-                    }
-                    other = Some(kept);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if ready.is_error() {
-                        match (socket.take_error(), error_queue::offender(&socket)) {
-                            (Ok(Some(error)) | Err(error), by) => {
-                                return failed("receive", &error, by);
-                            }
-                            (Ok(None), Some(by)) => {
-                                return Outcome::Not(Failure::Refused { by: Some(by) });
-                            }
-                            (Ok(None), None) => sleep(SPURIOUS).await,
-                        }
-                    }
-                }
-                Err(error) => return failed("receive", &error, error_queue::offender(&socket)),
+    let mut buffer = [0; 2048];
+    loop {
+        match timeout_at(deadline, datagram::receive(&socket, &mut buffer)).await {
+            Ok(Ok((length, _))) if wanted(&buffer[..length]) => {
+                return Outcome::Answered(Answer::Datagram(buffer[..length.min(KEPT)].to_vec()));
             }
+            Ok(Ok((length, _))) => other = Some(buffer[..length.min(KEPT)].to_vec()),
+            Ok(Err(failure)) => return Outcome::Not(failure),
+            Err(_) => break,
         }
-    });
-    match (received.await, other) {
-        (Ok(outcome), _) => outcome,
-        (Err(_), Some(bytes)) => Outcome::Broken {
+    }
+    match other {
+        Some(bytes) => Outcome::Broken {
             step: "the datagram".to_owned(),
-            what: format!("brings another answer: {}", http::shown(&bytes)),
+            what: format!("brings another answer: \"{}\"", escaped(&bytes)),
         },
-        (Err(_), None) => Outcome::Not(Failure::Silent { waited_ms: millis(to.patience) }),
+        None => Outcome::Not(Failure::Silent { waited_ms: millis(to.patience) }),
     }
 }

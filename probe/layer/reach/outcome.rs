@@ -8,6 +8,7 @@ use crate::{
     layer::{
         attempt::Failure,
         dns::{self, Record, Resolved},
+        exchange::BadCertificate,
         ladder::Ladder,
     },
     pod::{Family, Transport},
@@ -130,19 +131,7 @@ pub struct Certificate {
     /// Whether the chain was checked; else nobody knows who answered.
     pub checked: bool,
     /// What the check found.
-    pub problem: Option<Problem>,
-}
-
-/// Why a chain is not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Problem {
-    /// It is for other names.
-    Name(String),
-    /// It is over, or has not begun.
-    Time(String),
-    /// It leads to no certificate of the CA file, or is broken.
-    Chain(String),
+    pub problem: Option<BadCertificate>,
 }
 
 impl Probe {

@@ -134,14 +134,8 @@ impl Target {
     #[must_use]
     pub fn host(&self) -> Option<&Host> {
         match &self.kind {
-            Kind::Tcp(place)
-            | Kind::Tls(place, _)
-            | Kind::Http { place, .. }
-            | Kind::Udp { place, .. }
-            | Kind::Grpc { place, .. }
-            | Kind::Dns { server: Some(place), .. } => Some(&place.host),
             Kind::Icmp(host) => Some(host),
-            Kind::Dns { server: None, .. } => None,
+            kind => kind.place().map(|place| &place.host),
         }
     }
 
@@ -149,19 +143,26 @@ impl Target {
     #[must_use]
     pub fn port(&self) -> u16 {
         match &self.kind {
-            Kind::Tcp(place)
-            | Kind::Tls(place, _)
-            | Kind::Http { place, .. }
-            | Kind::Udp { place, .. }
-            | Kind::Grpc { place, .. }
-            | Kind::Dns { server: Some(place), .. } => place.port,
             Kind::Dns { server: None, .. } => 53,
-            Kind::Icmp(_) => 0,
+            kind => kind.place().map_or(0, |place| place.port),
         }
     }
 }
 
 impl Kind {
+    /// Host and port, where both are named.
+    fn place(&self) -> Option<&Place> {
+        match self {
+            Kind::Tcp(place)
+            | Kind::Tls(place, _)
+            | Kind::Http { place, .. }
+            | Kind::Udp { place, .. }
+            | Kind::Grpc { place, .. }
+            | Kind::Dns { server: Some(place), .. } => Some(place),
+            Kind::Icmp(_) | Kind::Dns { server: None, .. } => None,
+        }
+    }
+
     /// The protocol as its scheme names it.
     #[must_use]
     pub fn scheme(&self) -> &'static str {

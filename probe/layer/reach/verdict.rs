@@ -169,7 +169,9 @@ fn failure(outcome: &Outcome) -> Option<Failure> {
 fn failed(target: &Target, pod: &Pod, probe: &Probe, failure: &Failure, alive: bool) -> Complaint {
     let told = failure.told();
     match failure {
-        Failure::Silent { .. } => silent(probe, &told, alive),
+        Failure::Silent { .. } => {
+            silent(probe, &told, alive, matches!(target.kind, Kind::Udp { .. }))
+        }
         Failure::Refused { by: None } if target.port() > 0 => {
             let why = "nothing listens on the port, or a rule rejects with a reset";
             (Code::ReachRefused, format!("{told}: {why}"))
@@ -217,7 +219,8 @@ fn refused_by(
     (code, told)
 }
 
-fn silent(probe: &Probe, told: &str, alive: bool) -> Complaint {
+/// `datagrams`: who takes them need not answer, and nothing tells that from loss.
+fn silent(probe: &Probe, told: &str, alive: bool, datagrams: bool) -> Complaint {
     if let Some(unheard) = &probe.unheard {
         let what =
             if Some(unheard.ip) == probe.address.map(|to| to.ip()) { "it" } else { "its gateway" };
@@ -229,10 +232,12 @@ fn silent(probe: &Probe, told: &str, alive: bool) -> Complaint {
     let code = match place {
         _ if alive => Code::ReachPortFiltered,
         None | Some((Lost::Nowhere, _)) => Code::ReachSilent,
+        Some((Lost::Near, _)) if datagrams => Code::ReachSilent,
         Some((Lost::Near, _)) => Code::ReachTimeoutNear,
         Some((Lost::AtNode(_), _)) => Code::ReachTimeoutNode,
         Some((Lost::Beyond { .. }, _)) => Code::ReachTimeoutBeyond,
     };
     let alive = if alive { ", but the host answers on another port" } else { "" };
-    (code, format!("{told}{alive}{tail}"))
+    let or = if datagrams && place.is_some() { ", or taken without an answer" } else { "" };
+    (code, format!("{told}{alive}{tail}{or}"))
 }

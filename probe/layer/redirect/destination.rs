@@ -30,6 +30,15 @@ pub(super) fn documentation(family: Family, seed: u64) -> impl Iterator<Item = I
     })
 }
 
+/// Whether somebody outside the pod may have this address: it is no documentation address, and not
+/// on loopback.
+pub(super) fn may_be_had(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !ip.is_documentation() && !ip.is_loopback(),
+        IpAddr::V6(ip) => !ip.is_loopback() && !matches!(ip.segments(), [0x2001, 0xdb8, ..]),
+    }
+}
+
 /// The networks that the promise names.
 pub(super) fn declared_cidrs(capture: &Capture) -> Vec<IpNet> {
     let included = match &capture.include_outbound_cidrs {

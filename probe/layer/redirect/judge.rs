@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{
     aggregate::{Broken, aggregate},
     blind::blind_spots,
+    destination::may_be_had,
     flow::{Flow, Promise, Proof, Sender, Transport},
     live::is_proxy,
     outcome::{Dummy, Observed, Outcome, Seen},
@@ -187,7 +188,10 @@ fn lacking(verdicts: &[(&Observed, Verdict)]) -> (BTreeSet<Proof>, BTreeSet<Proo
     let all = verdicts.iter().map(|(observed, _)| &observed.flow).filter(|f| !a_hint(f));
     let unproved = all.filter(|f| !proved.contains(&in_family(f))).map(|f| f.proof);
     // A reset came from somewhere: a rule that leads to a dead port concerns this one destination.
-    let alone = |o: &Observed| matches!(o.outcome, Outcome::Refused { .. });
+    // Not so at an address that somebody may have: a node answers for services itself (IPVS).
+    let alone = |o: &Observed| {
+        matches!(o.outcome, Outcome::Refused { .. }) && !may_be_had(o.flow.destination.ip())
+    };
     let unclear = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Blind(Code::ProbeFailed))

@@ -89,13 +89,19 @@ impl Witness {
     ) -> io::Result<Option<Taker>> {
         let lo = loopback(Family::of(ours.ip()));
         let captured = self.ports.iter().map(|port| SocketAddr::new(lo, *port));
+        let mut closing = None;
         for at in [destination].into_iter().chain(captured) {
-            if let Some(socket) = other_end(&mut self.netlink.borrow_mut(), ours, at)? {
+            if let Some((socket, open)) = other_end(&mut self.netlink.borrow_mut(), ours, at)? {
                 // Without an inode it has no owner yet: it waits in the backlog.
                 let uid = (socket.inode != 0).then_some(socket.uid);
-                return Ok(Some(Taker { at, uid }));
+                let taker = Taker { at, uid };
+                if open {
+                    return Ok(Some(taker));
+                }
+                // A proxy that closes at once leaves such a socket, and so does an earlier look.
+                closing.get_or_insert(taker);
             }
         }
-        Ok(None)
+        Ok(closing)
     }
 }

@@ -351,7 +351,7 @@ impl Outside {
     /// The pod's end of the connection, if it is here.
     fn half_open(&self, from: SocketAddr, at: SocketAddr) -> Option<Taker> {
         let mut netlink = self.witness.as_ref()?.borrow_mut();
-        let socket = other_end(&mut netlink, from, at).ok()??;
+        let (socket, _open) = other_end(&mut netlink, from, at).ok()??;
         // Without an inode it has no owner yet.
         Some(Taker { at, uid: (socket.inode != 0).then_some(socket.uid) })
     }

@@ -61,7 +61,11 @@ fn findings(
     let plan = Plan::new("check", "istio", profile::ISTIO.capture());
     let pod_ips = told.iter().map(|ip| ip.parse().expect("an address")).collect();
     let environment = Environment { pod_ips, ..Environment::default() };
-    let seen = Seen { lookups: Look::Seen(lookups.to_vec()), neighbours: neighbours.to_vec() };
+    let seen = Seen {
+        lookups: Look::Seen(lookups.to_vec()),
+        neighbours: neighbours.to_vec(),
+        strict: None,
+    };
     let mut found = judge(&plan, pod, &environment, &seen);
     found.retain(|finding| finding.code != Code::RouteHolds);
     found

@@ -8,6 +8,7 @@ mod judge_tests;
 mod observe;
 mod picture;
 mod refusal;
+mod reverse;
 
 use crate::{
     finding::{Code, Finding, Layer, Severity},
@@ -31,6 +32,7 @@ pub fn judge(plan: &Plan, pod: &Pod, environment: &Environment, seen: &Seen) -> 
     findings.extend(gateway::judge(pod, seen));
     findings.extend(picture::multiple_defaults(pod));
     findings.extend(picture::sources(pod, environment, lookups));
+    findings.extend(seen.strict.iter().flat_map(|strict| reverse::judge(pod, strict)));
     if !families.is_empty() && !findings.iter().any(|f| f.severity == Severity::Fail) {
         let names: Vec<String> = families.iter().map(ToString::to_string).collect();
         let reason = format!("default route for {}", names.join(", "));

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use crate::{
     layer::redirect::Transport,
     net::{errno_name, netlink::Netlink, nudge::nudge},
-    plan::Plan,
-    pod::{Answer, Environment, Family, Look, Path, Pod, Resolution, lookup, neighbour},
+    plan::{Extra, Plan},
+    pod::{Answer, Environment, Family, Look, Path, Pod, Resolution, lookup, neighbour, wear},
 };
 
 /// An address that is nowhere (RFC 5737, RFC 3849): only a default route leads there.
@@ -87,6 +87,9 @@ pub struct Seen {
     pub lookups: Look<Vec<Lookup>>,
     /// The next hops, each once.
     pub neighbours: Vec<Neighbour>,
+    /// Links with strict reverse path filtering, where that was asked for.
+    #[serde(default)]
+    pub strict: Option<Look<Vec<String>>>,
 }
 
 /// Looks up routes; waits at most `patience` for neighbours, and only for those that do not answer
@@ -97,17 +100,19 @@ pub async fn observe(
     environment: &Environment,
     patience: Duration,
 ) -> Seen {
+    let asked = plan.extra.contains(&Extra::RpFilter);
+    let strict = asked.then(|| wear::strict(pod.links.list()));
     let mut netlink = match Netlink::open(NETLINK_ROUTE) {
         Ok(netlink) => netlink,
         Err(error) => {
             let lookups = Look::blind("open a netlink route socket", &error);
-            return Seen { lookups, neighbours: Vec::new() };
+            return Seen { lookups, neighbours: Vec::new(), strict };
         }
     };
     let lookups = look_up(&mut netlink, plan, pod, environment);
     let patience = patience.clamp(LEAST_PATIENCE, PATIENCE);
     let neighbours = neighbours(&mut netlink, lookups.list(), patience).await;
-    Seen { lookups, neighbours }
+    Seen { lookups, neighbours, strict }
 }
 
 /// The packets that [`observe`] may send: where to, and for which next hop on which link.

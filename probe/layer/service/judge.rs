@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    hello, locate,
+    answer, locate,
     outcome::{Named, Outcome, Ready, Seen, Server},
 };
 use crate::{
@@ -167,7 +167,9 @@ fn readiness(server: &Server, ready: &Ready) -> (Code, String) {
 pub(super) fn happened(outcome: &Outcome) -> String {
     match outcome {
         Outcome::ServerHello => "it speaks TLS".to_owned(),
-        Outcome::Alert { description } => format!("it speaks TLS ({})", hello::alert(*description)),
+        Outcome::Alert { description } => {
+            format!("it speaks TLS ({})", answer::alert(*description))
+        }
         Outcome::NotTls { said } => format!("it accepts, and says \"{said}\" to a TLS hello"),
         Outcome::Closed { errno: None } => {
             "it accepts, and closes without a byte after a TLS hello".to_owned()

@@ -139,6 +139,11 @@ fn a_hop_outside_means_that_nobody_translates() {
         // The service's own address in a router's place: translated, by whomever.
         silent(API, &[Some("10.96.0.1"), None]),
         silent(API, &[Some("10.77.0.1"), Some("10.96.0.1")]),
+        // Outside the cluster, by name; its address may end in 1 like any other.
+        Server {
+            host: "api.example.com".to_owned(),
+            ..silent("198.51.100.1:443", &[Some("10.77.0.1"), Some("192.168.0.1")])
+        },
         // A machine's address, which routers pass on.
         silent("192.0.2.17:6443", &[Some("10.77.0.1"), Some("192.168.0.1")]),
         Server { translated: Some("10.1.0.5:6443".parse().expect("an address")), ..leaked.clone() },

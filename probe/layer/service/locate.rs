@@ -27,6 +27,8 @@ pub(super) fn refusal(pod: &Pod, server: &Server, failure: &Failure) -> Code {
         }
         (_, Some(by)) if pod.has_address(by.address) => Code::ServiceSendRefused,
         (_, Some(by)) if by.address == server.address.ip() => Code::ServiceRejected,
+        // What has a name has no endpoints on this node: there a firewall or a router refuses.
+        (_, Some(_)) if is_named(server) => Code::ServiceRejected,
         (_, Some(by)) if by.is_time_exceeded() => Code::ServiceNotProgrammed,
         (_, Some(by)) if is_port_unreachable(by) => Code::ServiceNoEndpoints,
         (_, Some(_)) => Code::ServiceRejected,
@@ -75,7 +77,7 @@ pub(super) fn silent(plan: &Plan, server: &Server) -> (Code, String) {
         return (Code::ServiceSilent, format!("{what}; {tail}"));
     }
     match foreign(ladder) {
-        Some((hops, address)) if is_service(plan, server.address) => {
+        Some((hops, address)) if !is_named(server) && is_service(plan, server.address) => {
             let tail = format!("untranslated, it came as far as hop {hops} ({address})");
             (Code::ServiceNotProgrammed, format!("{what}; {tail}"))
         }
@@ -97,6 +99,12 @@ fn foreign(ladder: &Ladder) -> Option<(u8, IpAddr)> {
     let node = passed(ladder).find(|(hops, _)| *hops == 1).map(|(_, address)| address);
     let far = passed(ladder).filter(|(hops, address)| *hops > 1 && Some(*address) != node);
     far.max_by_key(|(hops, _)| *hops)
+}
+
+/// Whether a name of no service led there, as where the API server stands outside the cluster (AKS):
+/// then that is no service's address, whatever it ends in.
+fn is_named(server: &Server) -> bool {
+    server.host.parse::<IpAddr>().is_err() && !server.host.starts_with("kubernetes")
 }
 
 /// Whether this is the address of a service, and not of a machine, which routers may pass on to:

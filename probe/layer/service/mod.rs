@@ -5,7 +5,7 @@
 //! does a mesh's proxy. So a `ClientHello` is sent and the first bytes of the answer are looked at;
 //! that takes no cryptography. Whose answer it is proves the certificate alone, with `--readyz`.
 
-mod hello;
+mod answer;
 mod judge;
 #[cfg(test)]
 mod judge_tests;

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    hello, lost,
+    answer, lost,
     outcome::{Named, Outcome, Seen, Server},
     ready,
 };
@@ -29,7 +29,7 @@ use crate::{
         ladder::climb,
         redirect::{Play, Transport},
     },
-    net::{client, dial::millis, errno_name, netlink::Netlink, sock_diag},
+    net::{client, dial::millis, errno_name, hello, netlink::Netlink, sock_diag},
     plan::{ApiServer, Plan},
     pod::{Environment, Pod},
 };
@@ -53,13 +53,15 @@ pub async fn observe(
     environment: &Environment,
     patience: Duration,
 ) -> Seen {
-    let patience = patience.clamp(LEAST_PATIENCE, PATIENCE);
+    let until = Instant::now() + patience;
     let mut named = named(plan, environment);
-    let resolver = Resolver::new(plan, pod);
-    let families = plan.addresses(pod).families;
+    let resolver = Resolver::new(plan, pod, patience);
+    let families = plan.families_out(pod);
     for one in named.iter_mut().filter(|one| one.host.parse::<IpAddr>().is_err()) {
         one.resolved = Some(resolver.look_up(&one.host, &families).await);
     }
+    let left = until.saturating_duration_since(Instant::now());
+    let patience = left.clamp(LEAST_PATIENCE, PATIENCE);
     let egress = Egress::new(plan, pod);
     let each = named.iter().flat_map(|one| {
         let address = move |ip| (one, SocketAddr::new(ip, one.port));
@@ -117,7 +119,7 @@ async fn look(
     let before = lost::unsent();
     let (connection, lost) = connect(address, sender, patience).await;
     let outcome = match connection {
-        Ok(stream) => speak(&stream, &hello::client_hello(named.sni()), patience).await,
+        Ok(stream) => speak(&stream, &hello::client_hello(named.sni(), 0), patience).await,
         Err(failure) => Outcome::Unconnected(failure),
     };
     let elapsed_ms = millis(start.elapsed());
@@ -179,7 +181,7 @@ async fn speak(stream: &TcpStream, hello: &[u8], patience: Duration) -> Outcome 
     let mut received = Vec::new();
     let ended = timeout(patience, exchange(stream, hello, &mut received)).await;
     match ended {
-        _ if !received.is_empty() => hello::heard(&received),
+        _ if !received.is_empty() => answer::heard(&received),
         Ok(Ok(())) => Outcome::Closed { errno: None },
         Ok(Err(error)) => Outcome::Closed { errno: Some(errno_name(&error)) },
         Err(_) => Outcome::Hangs { waited_ms: millis(patience) },
@@ -190,7 +192,7 @@ async fn speak(stream: &TcpStream, hello: &[u8], patience: Duration) -> Outcome 
 async fn exchange(stream: &TcpStream, hello: &[u8], received: &mut Vec<u8>) -> io::Result<()> {
     // It fits the empty send buffer, so it is written at once.
     stream.try_write(hello)?;
-    while received.len() < hello::ENOUGH {
+    while received.len() < answer::ENOUGH {
         stream.readable().await?;
         let mut piece = [0; LONGEST];
         match stream.try_read(&mut piece) {

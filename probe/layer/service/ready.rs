@@ -28,18 +28,19 @@ pub(super) async fn ask(
     play: &Play,
     patience: Duration,
 ) -> Ready {
-    use crate::net::{client, http, tls};
+    use crate::net::{client, http, stream::Stream, tls};
 
-    let roots = match tls::Roots::read(&api.ca) {
-        Ok(roots) => roots,
+    let shaker = match tls::Client::new(Some(&api.ca)) {
+        Ok(shaker) => shaker,
         Err(failure) => return Ready::Tls(failure),
     };
     let stream = match client::connect(to, play, patience).await {
         Ok(stream) => stream,
         Err(failure) => return Ready::Unconnected(failure),
     };
-    let mut stream = match tls::connect(stream, host, &roots, patience).await {
-        Ok(stream) => stream,
+    let session = shaker.connect(stream, host, None, patience).await;
+    let mut stream = match session.and_then(tls::Session::proven) {
+        Ok(stream) => Stream::Tls(Box::new(stream)),
         Err(failure) => return Ready::Tls(failure),
     };
     let token = token(&api.token).map(|token| format!("Bearer {token}"));
