@@ -88,11 +88,17 @@ fn dns_capture_moves_port_53_and_repeats_it_with_the_same_source_port() {
     let flows = flows(&capture, &dual());
     let alias = promise_of(&capture, Sender::Proxy, "127.0.0.6:53");
     assert_eq!(alias, Some(Promise::Untouched));
-    assert_eq!(flows.iter().filter(|f| f.again.is_some()).count(), 4);
-    for flow in flows.iter().filter(|f| f.again.is_some()) {
-        let first = &flows[flow.again.expect("an index")];
+    let pairs = flows.iter().filter_map(|flow| Some((&flows[flow.again?], flow)));
+    let (answers, queries): (Vec<_>, Vec<_>) =
+        pairs.partition(|(first, _)| first.sender == Sender::Outside);
+    assert_eq!((answers.len(), queries.len()), (2, 4));
+    for (first, flow) in queries {
         assert_eq!(first.destination, flow.destination);
         assert_ne!(first.sender, flow.sender);
+    }
+    for (answer, query) in answers {
+        assert_eq!(answer.source, Some(query.destination.ip()));
+        assert_eq!(Some(answer.destination.ip()), query.source);
     }
 }
 
