@@ -45,6 +45,7 @@ mod occupied;
 /// Reports in every form, their schema, differences, declared severities, sample configurations.
 mod outputs;
 /// What is below the mesh, broken and intact: each code of links, addresses and routes.
+mod peer;
 mod pod_network;
 /// Targets that a person names.
 mod reach;

@@ -7,8 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, ValueEnum};
-use tracing_subscriber::filter::LevelFilter;
+use clap::Args;
 
 use crate::{
     finding::{Code, Layer},
@@ -18,6 +17,8 @@ use crate::{
         redirect::{self, Flow, Promise, flows},
         route, service,
     },
+    logging::LogArgs,
+    peer::{self, PeerPlan},
     plan::{Mode, Plan},
     pod,
     record::Recording,
@@ -54,34 +55,9 @@ pub struct OutputArgs {
     )]
     termination_message: PathBuf,
 
-    /// The form of the logs on stderr.
-    #[arg(long, env = "PODPROBE_LOG_FORMAT", default_value = "text")]
-    log_format: LogFormat,
-
-    /// The least level that is logged: error, warn, info, debug, off.
-    #[arg(long, env = "PODPROBE_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
-    log_level: LevelFilter,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
-/// Sends logs to stderr.
-pub fn start_logging(output: &OutputArgs) {
-    let logs = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(output.log_level)
-        .with_target(false)
-        // Said on stderr itself, which panics where stderr is what cannot be written to.
-        .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal());
-    match output.log_format {
-        LogFormat::Text => logs.init(),
-        LogFormat::Json => logs.json().init(),
-    }
+    /// The logs.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 impl OutputArgs {
@@ -160,6 +136,20 @@ pub fn observe(plan: Plan, waiting: impl FnMut(&Report)) -> Result<Recording, St
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("start the runtime: {error}"))?;
     runtime.block_on(run::run(plan, waiting))
+}
+
+/// Runs the far side until a signal ends it.
+#[must_use]
+pub fn run_peer(plan: PeerPlan) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
+    match runtime.and_then(|runtime| runtime.block_on(peer::serve(plan))) {
+        Ok(signal) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
+        Err(problem) => {
+            complain(&problem);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Says on stderr what is being waited for, once for each cause.

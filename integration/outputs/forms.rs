@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use roxmltree::Document;
+use roxmltree::{Document, Node};
 
 use crate::world::{Output, Pod, Who, World, sh};
 
@@ -33,7 +33,7 @@ fn junit_has_a_suite_a_layer_and_a_failure_for_the_cause() {
     let subject = case.attribute("name").unwrap_or_default();
     assert!(subject.contains("<outside>:<port>"), "{subject} changes from run to run");
     let skipped = of("skipped");
-    let cases = skipped.iter().filter_map(|skipped| skipped.parent_element());
+    let cases = skipped.iter().filter_map(Node::parent_element);
     let unknown: Vec<_> = cases.filter_map(|case| case.attribute("classname")).collect();
     assert_eq!(unknown, ["not-observable"; 2], "the proxy's flows, and those from outside: {run}");
     assert!(of("error").is_empty(), "{run}");

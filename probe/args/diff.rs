@@ -63,7 +63,7 @@ fn tell(good: &Report, bad: &Report, format: Format) -> ExitCode {
 
 /// Looks at this pod; an exit code where that is all there is to do.
 fn look(good: &Report, args: LookArgs) -> Result<Report, ExitCode> {
-    deliver::start_logging(&args.output);
+    crate::logging::start(&args.output.log);
     let (output, print_plan) = (args.output.clone(), args.plan);
     let layers: Vec<Layer> = if args.names_layers() { Vec::new() } else { diff::layers(good) };
     let plan = args.into_plan("check", &layers).map_err(|problem| deliver::bad_usage(&problem))?;

@@ -7,6 +7,7 @@ mod lazy;
 mod look;
 mod mtu;
 mod node;
+mod peer;
 mod print;
 mod promise;
 mod reach;
@@ -33,7 +34,7 @@ pub use values::duration;
 use crate::{
     deliver, dropin,
     finding::{Code, Layer, explain_all, explain_one},
-    profile,
+    logging, profile,
 };
 
 /// Says whether this pod's network is what it was promised to be.
@@ -58,6 +59,10 @@ enum Command {
     Gate(LookArgs),
     /// Look once, and report everything.
     Check(CheckArgs),
+    /// Be the far side: dial back to pods that ask, to show them how they look from outside.
+    ///
+    /// For a Deployment or `DaemonSet`. Only ever talks to the address that asked.
+    Peer(Lazy<peer::PeerArgs>),
     /// Tell what a finding code means, what causes it and what to do; without one, list them all.
     Explain {
         /// The code, as in a report.
@@ -145,6 +150,7 @@ pub fn dispatch() -> ExitCode {
         Command::Diff(Lazy(args)) => return diff::run(args),
         Command::Schema { of } => print::schema_of(of),
         Command::Rules(Lazy(args)) => return args.run(),
+        Command::Peer(Lazy(args)) => return args.run(),
         Command::Explain { code } => code.map_or_else(explain_all, explain_one),
         Command::Profiles => profile::list(),
         Command::Completions { shell } => print::completions(shell),
@@ -188,7 +194,7 @@ impl Command {
 }
 
 fn look(command: &str, layers: &[Layer], args: LookArgs) -> ExitCode {
-    deliver::start_logging(&args.output);
+    logging::start(&args.output.log);
     let (output, print_plan) = (args.output.clone(), args.plan);
     match args.into_plan(command, layers) {
         Ok(plan) if print_plan => deliver::print_plan(&plan),

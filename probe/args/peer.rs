@@ -1,0 +1,142 @@
+//! Flags of `peer`.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    process::ExitCode,
+    str::FromStr,
+    time::Duration,
+};
+
+use clap::Args;
+
+use super::values::{duration, list};
+use crate::{
+    deliver,
+    logging::{self, LogArgs},
+    peer::PeerPlan,
+};
+
+/// What the far side does for whom.
+#[derive(Debug, Args)]
+pub struct PeerArgs {
+    /// Where to listen, over TCP and UDP: ADDRESS:PORT, or :PORT for all addresses.
+    #[arg(long, env = "PODPROBE_LISTEN", value_name = "ADDRESS:PORT,…", default_value = ":7000")]
+    listen: Listen,
+
+    /// Only who knows the text of this file is served; without it, everybody who can reach the peer.
+    #[arg(long, env = "PODPROBE_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    /// The ports that are dialled back, at the address that asks and no other.
+    #[arg(
+        long,
+        env = "PODPROBE_ALLOW_PORTS",
+        value_name = "FROM-TO,…",
+        default_value = "80,443,1024-65535"
+    )]
+    allow_ports: Ranges,
+
+    /// Requests a second from one source, after a burst of four times as many.
+    #[arg(long, env = "PODPROBE_RATE", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+
+    /// How long one connection attempt may take.
+    #[arg(long, env = "PODPROBE_DIAL_TIMEOUT", value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    dial_timeout: Duration,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+impl PeerArgs {
+    /// Serves until it is told to end.
+    pub(super) fn run(self) -> ExitCode {
+        logging::start(&self.log);
+        match self.into_plan() {
+            Ok(plan) => deliver::run_peer(plan),
+            Err(problem) => deliver::bad_usage(&problem),
+        }
+    }
+
+    /// Resolves what was typed; one sentence where the token cannot be read.
+    fn into_plan(self) -> Result<PeerPlan, String> {
+        let read = |file: PathBuf| {
+            let told = |problem: &str| format!("read the token from {}: {problem}", file.display());
+            let text = std::fs::read_to_string(&file).map_err(|e| told(&e.to_string()))?;
+            let token = text.trim().to_owned();
+            // An empty secret would let everybody in.
+            if token.is_empty() { Err(told("it is empty")) } else { Ok(token) }
+        };
+        Ok(PeerPlan {
+            listen: self.listen.0,
+            token: self.token_file.map(read).transpose()?,
+            ports: self.allow_ports.0,
+            rate: self.rate,
+            timeout: self.dial_timeout,
+        })
+    }
+}
+
+/// Addresses to listen on.
+#[derive(Clone, Debug)]
+struct Listen(Vec<SocketAddr>);
+
+impl FromStr for Listen {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Listen, String> {
+        let one = |text: &str| match text.strip_prefix(':').map(str::parse) {
+            Some(Ok(port)) => {
+                let all: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+                Ok(all.map(|address| SocketAddr::new(address, port)).to_vec())
+            }
+            _ => text.parse().map(|address| vec![address]).map_err(|_| {
+                format!("{text:?} is no ADDRESS:PORT; write 10.0.0.9:7000, [fd00::9]:7000 or :7000")
+            }),
+        };
+        match list(text, one)?.concat() {
+            empty if empty.is_empty() => Err("no address to listen on".to_owned()),
+            addresses => Ok(Listen(addresses)),
+        }
+    }
+}
+
+/// A list of ports and ranges of ports.
+#[derive(Clone, Debug)]
+struct Ranges(Vec<RangeInclusive<u16>>);
+
+impl FromStr for Ranges {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Ranges, String> {
+        let one = |text: &str| {
+            let (from, to) = text.split_once('-').unwrap_or((text, text));
+            match (super::values::one_port(from), super::values::one_port(to)) {
+                (Ok(from), Ok(to)) if from <= to => Ok(from..=to),
+                _ => Err(format!("{text:?} is no port and no range such as 1024-65535")),
+            }
+        };
+        list(text, one).map(Ranges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_listens_in_both_families() {
+        let Listen(addresses) = ":7000".parse().expect("a port");
+        assert_eq!(addresses.len(), 2);
+        assert!("10.0.0.9".parse::<Listen>().is_err(), "a port is missing");
+        assert!("".parse::<Listen>().is_err());
+    }
+
+    #[test]
+    fn a_range_the_wrong_way_round_is_refused() {
+        assert!("2000-1000".parse::<Ranges>().is_err());
+        assert!("0-80".parse::<Ranges>().is_err());
+        let Ranges(ranges) = "80,1024-65535".parse().expect("ranges");
+        assert_eq!(ranges, [80..=80, 1024..=65535]);
+    }
+}

@@ -1,0 +1,151 @@
+//! Requests over HTTP/1.1.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Method, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{AUTHORIZATION, CONTENT_TYPE},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+use super::{
+    Peer,
+    dial::may_ask,
+    protocol::{Answer, MOST_OCTETS, Request, VERSION},
+};
+
+/// How long one connection may last, whatever it does.
+const LIFE: Duration = Duration::from_secs(10);
+/// Pause after accept(2) failed, for example for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(5);
+/// The most octets that are given or taken to try packet sizes.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// Serves one listener for ever. Where too many connections are open, new ones wait in the backlog.
+pub(super) async fn serve(peer: Arc<Peer>, listener: TcpListener) {
+    loop {
+        // Never closed, so never an error.
+        let Ok(permit) = peer.limits.connections.acquire().await else { return };
+        let Ok((stream, from)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        permit.forget();
+        let peer = peer.clone();
+        tokio::spawn(async move {
+            // Whoever is too slow is cut off.
+            let _ = timeout(LIFE, connection(&peer, stream, from)).await;
+            peer.limits.connections.add_permits(1);
+        });
+    }
+}
+
+async fn connection(peer: &Peer, stream: TcpStream, from: SocketAddr) {
+    let Ok(own) = stream.local_addr().map(|own| own.ip()) else { return };
+    let service =
+        service_fn(async |request| Ok::<_, Infallible>(answer(peer, request, from, own).await));
+    let mut builder = http1::Builder::new();
+    builder.keep_alive(false).max_buf_size(2 * MOST_OCTETS);
+    // A broken connection is the requester's to tell.
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(
+    peer: &Peer,
+    request: hyper::Request<Incoming>,
+    from: SocketAddr,
+    own: IpAddr,
+) -> Response<Full<Bytes>> {
+    if !may_ask(from.ip(), own) {
+        return refusal(StatusCode::FORBIDDEN, "this address is not dialled");
+    }
+    if !peer.limits.admits(from.ip(), Instant::now()) {
+        return refusal(StatusCode::TOO_MANY_REQUESTS, "too many requests from this source");
+    }
+    let bearer = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    match (&method, path.as_str()) {
+        (&Method::POST, "/v1/dial") => match body(request, MOST_OCTETS).await {
+            Ok(octets) => dial(peer, &octets, bearer, from).await,
+            Err(response) => response,
+        },
+        (&Method::GET, "/v1/you") => {
+            let request = Request { version: VERSION, token: bearer, ..Request::default() };
+            document(&peer.answer(&request, from).await)
+        }
+        (&Method::POST, "/v1/bytes") => match body(request, MOST_BYTES).await {
+            Ok(octets) => plain(octets.len().to_string()),
+            Err(response) => response,
+        },
+        (&Method::GET, path) if path.starts_with("/v1/bytes/") => {
+            match path["/v1/bytes/".len()..].parse() {
+                Ok(size) if size <= MOST_BYTES => plain(vec![b'.'; size]),
+                _ => refusal(StatusCode::BAD_REQUEST, "at most 65536 bytes"),
+            }
+        }
+        _ => refusal(StatusCode::NOT_FOUND, "no such path"),
+    }
+}
+
+async fn dial(
+    peer: &Peer,
+    octets: &[u8],
+    bearer: Option<String>,
+    from: SocketAddr,
+) -> Response<Full<Bytes>> {
+    match Request::parse(octets) {
+        Ok(mut request) => {
+            request.token = bearer.or(request.token);
+            document(&peer.answer(&request, from).await)
+        }
+        Err(problem) => refusal(StatusCode::BAD_REQUEST, &problem),
+    }
+}
+
+async fn body(
+    request: hyper::Request<Incoming>,
+    most: usize,
+) -> Result<Bytes, Response<Full<Bytes>>> {
+    let collected = Limited::new(request.into_body(), most).collect().await;
+    let too_large = |_| refusal(StatusCode::PAYLOAD_TOO_LARGE, "the body is cut off or too large");
+    collected.map(http_body_util::Collected::to_bytes).map_err(too_large)
+}
+
+fn document(answer: &Answer) -> Response<Full<Bytes>> {
+    let status = if answer.refused.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    with_status(status, serde_json::to_vec(answer).unwrap_or_default(), "application/json")
+}
+
+fn refusal(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {
+    let octets = serde_json::to_vec(&Answer::refusal(reason)).unwrap_or_default();
+    with_status(status, octets, "application/json")
+}
+
+fn plain(body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    with_status(StatusCode::OK, body, "text/plain")
+}
+
+fn with_status(
+    status: StatusCode,
+    body: impl Into<Bytes>,
+    kind: &'static str,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,89 @@
+//! The far side: dials back to whoever asks, and to nobody else.
+//!
+//! What a pod cannot see from inside, somebody outside can: whether a connection that arrives is
+//! redirected, from which address the pod's packets come, and how large they may be. A peer
+//! answers one small JSON document with another, over HTTP and, for pods whose TCP the mesh
+//! captures, over UDP (`protocol`). It is meant to be left running, so it must be useless to
+//! anybody else: it dials the address that asked and no other, ports of an allow-list only, within
+//! a rate for each source, and its answers to an unproven source are no larger than the question.
+
+pub mod ask;
+mod dial;
+mod http;
+mod limit;
+pub mod protocol;
+mod udp;
+
+use std::{io, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::signal::unix::{SignalKind, signal};
+
+use limit::Limits;
+
+/// What a peer was told to do.
+#[derive(Clone, Debug)]
+pub struct PeerPlan {
+    /// Where it listens, over TCP and UDP.
+    pub listen: Vec<SocketAddr>,
+    /// The secret that a request must have, where there is one.
+    pub token: Option<String>,
+    /// The ports that it dials.
+    pub ports: Vec<RangeInclusive<u16>>,
+    /// Requests a second from one source, after a burst of four times as many.
+    pub rate: u32,
+    /// How long one dial may take.
+    pub timeout: Duration,
+}
+
+/// A running peer.
+pub(crate) struct Peer {
+    plan: PeerPlan,
+    limits: Limits,
+}
+
+/// Serves until SIGTERM or SIGINT; gives the signal's number.
+///
+/// # Errors
+/// One sentence: an address that cannot be listened on.
+pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
+    let caught = |error: io::Error| format!("install a signal handler: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
+    let listen = plan.listen.clone();
+    let limits = Limits::new(plan.rate);
+    let peer = Arc::new(Peer { plan, limits });
+    for at in listen {
+        let failed = |what: &'static str| {
+            move |error: io::Error| format!("listen on {at} over {what}: {error}")
+        };
+        let tcp = bind(at, Type::STREAM, Protocol::TCP).map_err(failed("TCP"))?;
+        let tcp = tokio::net::TcpListener::from_std(tcp.into()).map_err(failed("TCP"))?;
+        let udp = bind(at, Type::DGRAM, Protocol::UDP).map_err(failed("UDP"))?;
+        let udp = tokio::net::UdpSocket::from_std(udp.into()).map_err(failed("UDP"))?;
+        tracing::info!("listening on {at} over TCP and UDP");
+        tokio::spawn(http::serve(peer.clone(), tcp));
+        tokio::spawn(udp::serve(peer.clone(), udp));
+    }
+    let ended = tokio::select! {
+        _ = terminate.recv() => SignalKind::terminate(),
+        _ = interrupt.recv() => SignalKind::interrupt(),
+    };
+    Ok(ended.as_raw_value())
+}
+
+/// A listening or datagram socket of one family: `[::]` leaves IPv4 to a listener of its own.
+fn bind(at: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(at), kind.nonblocking(), Some(protocol))?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if kind == Type::STREAM {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&at.into())?;
+    if kind == Type::STREAM {
+        socket.listen(64)?;
+    }
+    Ok(socket)
+}

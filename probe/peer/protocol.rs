@@ -1,0 +1,181 @@
+//! The documents that go between a pod and its peer: JSON, version 1.
+//!
+//! Over HTTP: `POST /v1/dial` with a [`Request`], answered by an [`Answer`]; `GET /v1/you` answers
+//! likewise without dialling; `GET /v1/bytes/N` gives N bytes and `POST /v1/bytes` takes them, to
+//! try packet sizes. Over UDP: one [`Request`] a datagram, answered by one [`Answer`]. The first
+//! answer to a source has only a cookie, and is no larger than the request: it must come back in
+//! the next one, so that nobody can ask in another's name (as in DTLS, RFC 9147 section 5.1).
+
+use serde::{Deserialize, Serialize};
+
+use crate::layer::attempt::Failure;
+
+/// The version of these documents.
+pub const VERSION: u32 = 1;
+/// The most ports that one request may name.
+pub const MOST_PORTS: usize = 16;
+/// The most octets of a request or an answer.
+pub const MOST_OCTETS: usize = 8 * 1024;
+/// The octets of what a connection says: a token of the redirect layer.
+pub const SAYING: usize = 16;
+
+/// A pod's request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The shared secret, where the peer wants one. Over HTTP it may be a bearer token instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// What the peer answered to the first datagram.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
+    /// The connections to open.
+    #[serde(default)]
+    pub dial: Vec<Dial>,
+    /// Anything: makes a datagram as large as one wants to try, or as the answer must be.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub padding: String,
+}
+
+/// One connection to open, to the address that asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Dial {
+    /// The port.
+    pub port: u16,
+    /// What to send there: [`SAYING`] octets in hexadecimal digits.
+    pub say: String,
+}
+
+/// A peer's answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The address and port that the request came from, as the peer saw them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub you: String,
+    /// To be sent back in the next datagram.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
+    /// What became of each connection, in the order of the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dialled: Vec<Dialled>,
+    /// Why the request was refused, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// What became of one connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dialled {
+    /// The port.
+    pub port: u16,
+    /// Why there was no connection; absent where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Why it was not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_tried: Option<String>,
+}
+
+impl Request {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// One sentence: what is wrong with it.
+    pub fn parse(octets: &[u8]) -> Result<Request, String> {
+        if octets.len() > MOST_OCTETS {
+            return Err(format!("more than {MOST_OCTETS} octets"));
+        }
+        let request: Request =
+            serde_json::from_slice(octets).map_err(|error| format!("not a request: {error}"))?;
+        if request.version != VERSION {
+            return Err(format!("version {}, but this peer speaks {VERSION}", request.version));
+        }
+        if request.dial.len() > MOST_PORTS {
+            return Err(format!("{} ports, at most {MOST_PORTS}", request.dial.len()));
+        }
+        match request.dial.iter().find(|dial| octets_of(&dial.say).is_none()) {
+            Some(dial) => Err(format!("port {}: say needs {} hex digits", dial.port, 2 * SAYING)),
+            None => Ok(request),
+        }
+    }
+}
+
+impl Answer {
+    /// The refusal of a request.
+    #[must_use]
+    pub fn refusal(reason: impl Into<String>) -> Answer {
+        Answer { version: VERSION, refused: Some(reason.into()), ..Answer::default() }
+    }
+
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// One sentence: what is wrong with it.
+    pub fn parse(octets: &[u8]) -> Result<Answer, String> {
+        let answer: Answer =
+            serde_json::from_slice(octets).map_err(|error| format!("not an answer: {error}"))?;
+        match answer.version {
+            VERSION => Ok(answer),
+            other => Err(format!("version {other}, but this podprobe speaks {VERSION}")),
+        }
+    }
+}
+
+/// The octets of a saying.
+#[must_use]
+pub fn octets_of(say: &str) -> Option<[u8; SAYING]> {
+    let digits = say.len() == 2 * SAYING && say.bytes().all(|digit| digit.is_ascii_hexdigit());
+    digits.then(|| u128::from_str_radix(say, 16).ok().map(u128::to_be_bytes)).flatten()
+}
+
+/// A saying of these octets.
+#[must_use]
+pub fn saying(octets: &[u8; SAYING]) -> String {
+    format!("{:032x}", u128::from_be_bytes(*octets))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_request_with_too_many_ports_or_another_version_is_refused() {
+        let dial = vec![Dial { port: 1, say: saying(&[7; SAYING]) }; MOST_PORTS + 1];
+        let refused = |request: &Request| {
+            Request::parse(&serde_json::to_vec(request).expect("JSON")).expect_err("refused")
+        };
+        let request = Request { version: VERSION, dial, ..Request::default() };
+        assert_eq!(refused(&request), "17 ports, at most 16");
+        let request = Request { version: 2, ..Request::default() };
+        assert_eq!(refused(&request), "version 2, but this peer speaks 1");
+    }
+
+    #[test]
+    fn a_saying_of_another_length_is_refused() {
+        let text = r#"{"version":1,"dial":[{"port":80,"say":"474554202f"}]}"#;
+        let refused = Request::parse(text.as_bytes()).expect_err("refused");
+        assert_eq!(refused, "port 80: say needs 32 hex digits");
+    }
+
+    proptest! {
+        #[test]
+        fn sayings_come_back(octets in any::<[u8; SAYING]>()) {
+            prop_assert_eq!(octets_of(&saying(&octets)), Some(octets));
+        }
+
+        #[test]
+        fn foreign_octets_never_panic(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(Request::parse(&octets).is_err());
+            prop_assert!(Answer::parse(&octets).is_err());
+        }
+    }
+}
