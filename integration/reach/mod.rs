@@ -1,5 +1,7 @@
 //! Targets: real servers, real refusals, and every place where packets are lost.
 
+/// Names with several addresses.
+mod addresses;
 /// Targets that must be blocked.
 mod blocked;
 /// Beside a mesh that takes what podprobe sends.

@@ -244,6 +244,7 @@ impl Code {
             Code::ReachGrpcNotServing => reach::REACH_GRPC_NOT_SERVING,
             Code::ReachDnsNegative => reach::REACH_DNS_NEGATIVE,
             Code::ReachAnswerUnexpected => reach::REACH_ANSWER_UNEXPECTED,
+            Code::ReachAddressDown => reach::REACH_ADDRESS_DOWN,
             Code::ReachSlow => reach::REACH_SLOW,
             Code::ReachMasked => reach::REACH_MASKED,
             Code::ReachUnproven => reach::REACH_UNPROVEN,

@@ -192,6 +192,7 @@ codes! {
     ReachGrpcNotServing = "reach-grpc-not-serving",
     ReachDnsNegative = "reach-dns-negative",
     ReachAnswerUnexpected = "reach-answer-unexpected",
+    ReachAddressDown = "reach-address-down",
     ReachSlow = "reach-slow",
     MtuBlackHole = "mtu-black-hole",
     MtuBlackHoleReverse = "mtu-black-hole-reverse",

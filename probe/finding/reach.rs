@@ -198,6 +198,14 @@ pub(super) const REACH_ANSWER_UNEXPECTED: Meaning = row(
     "compare what came with what the target's answer= says",
     "",
 );
+pub(super) const REACH_ADDRESS_DOWN: Meaning = row(
+    Warn,
+    Reach,
+    "an address of the target's name is not as it should be, beside others that are",
+    "A backend of a headless service or of a load balancer is down, or a policy forgot its address.",
+    "look what is behind the address: a pod that is gone or not ready, an old DNS record, a network that no policy names",
+    "Applications go on to the next address, after a timeout where the dead one is silent; some never try another.",
+);
 pub(super) const REACH_SLOW: Meaning = row(
     Warn,
     Reach,

@@ -1,6 +1,10 @@
 //! From targets to probes: names looked up, and one probe for each family and each question.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use futures_util::stream::{self, StreamExt};
 
@@ -16,6 +20,11 @@ use crate::{
 
 /// Names looked up at the same time: nameservers limit the rate.
 const NAMES_AT_ONCE: usize = 32;
+/// Addresses of one name and family that are tried, of a target that must answer: a load balancer's
+/// name or a headless service's. Applications give up sooner.
+const TRIED: usize = 8;
+/// The same of a target that must be blocked: one that is open is enough to break the promise.
+const TRIED_BLOCKED: usize = 64;
 
 /// One probe to be.
 pub(super) struct Job {
@@ -26,6 +35,8 @@ pub(super) struct Job {
     pub(super) to: Result<SocketAddr, Outcome>,
     /// For DNS: the names to ask for, and over what.
     pub(super) question: Option<(Vec<Question>, Transport)>,
+    /// How many more addresses of the name and family are not tried.
+    pub(super) untried: usize,
 }
 
 /// What the list depends on.
@@ -84,34 +95,56 @@ impl Planner<'_> {
         }
     }
 
-    /// One job a family, and for DNS one a question.
+    /// One job an address, and for DNS one a question; what belongs together stands together.
     fn add(&self, jobs: &mut Vec<Job>, at: usize, target: &Target, resolved: &Resolved) {
         let addresses = match resolved {
             Resolved::Addresses(addresses) => addresses,
             other => {
                 let to = Err(Outcome::Unresolved(other.clone()));
-                jobs.push(Job { target: at, family: None, to, question: None });
+                jobs.push(Job { target: at, family: None, to, question: None, untried: 0 });
                 return;
             }
         };
         let named = target.via.is_none() && matches!(target.host(), Some(Host::Name(_)));
         let families = if named { self.asked_for(target) } else { vec![Family::of(addresses[0])] };
+        let most = if target.blocked.is_some() { TRIED_BLOCKED } else { TRIED };
         for family in families {
-            let found = addresses.iter().find(|ip| family.holds(**ip));
-            let to = match found {
-                Some(ip) => Ok(SocketAddr::new(*ip, target.port())),
-                None if matches!(target.families, Families::Both | Families::Only(_)) => {
-                    Err(Outcome::NoFamily(family))
-                }
-                None => continue,
-            };
-            let job = |question| Job { target: at, family: Some(family), to: to.clone(), question };
-            match questions(target, &|name| vec![format!("{}.", name.trim_end_matches('.'))]) {
-                Some(questions) => jobs.extend(questions.into_iter().map(|q| job(Some(q)))),
-                None => jobs.push(job(None)),
+            let (tried, untried) = of_family(addresses, family, most);
+            let mut places: Vec<Result<SocketAddr, Outcome>> =
+                tried.into_iter().map(|ip| Ok(SocketAddr::new(ip, target.port()))).collect();
+            if places.is_empty() && matches!(target.families, Families::Both | Families::Only(_)) {
+                places.push(Err(Outcome::NoFamily(family)));
+            }
+            let full = |name: &str| vec![format!("{}.", name.trim_end_matches('.'))];
+            let questions = questions(target, &full).map_or_else(
+                || vec![None],
+                |questions| questions.into_iter().map(Some).collect::<Vec<_>>(),
+            );
+            for question in questions {
+                jobs.extend(places.iter().map(|to| Job {
+                    target: at,
+                    family: Some(family),
+                    to: to.clone(),
+                    question: question.clone(),
+                    untried,
+                }));
             }
         }
     }
+}
+
+/// The first different addresses of this family in the order of the answer, and how many there are
+/// beyond.
+fn of_family(addresses: &[IpAddr], family: Family, most: usize) -> (Vec<IpAddr>, usize) {
+    let mut found: Vec<IpAddr> = Vec::new();
+    for ip in addresses.iter().filter(|ip| family.holds(**ip)) {
+        if !found.contains(ip) {
+            found.push(*ip);
+        }
+    }
+    let untried = found.len().saturating_sub(most);
+    found.truncate(most);
+    (found, untried)
 }
 
 /// The servers of resolv.conf, any of which may be asked.
@@ -127,6 +160,7 @@ fn add_system_servers(jobs: &mut Vec<Job>, at: usize, target: &Target, resolver:
             family: Some(family),
             to: Ok(to),
             question: Some(question),
+            untried: 0,
         }));
     }
 }

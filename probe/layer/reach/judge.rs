@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::{
+    addresses::{self, Failing},
     outcome::{Outcome, Probe, Seen},
     target::{Families, Target},
     verdict::{Complaint, verdict},
@@ -47,20 +48,23 @@ pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
         .collect();
     let mut held = Held::default();
     let mut complaints: BTreeMap<Code, Vec<Finding>> = BTreeMap::new();
-    for (probe, result) in &judged {
-        let target = &targets[probe.target];
-        match result {
-            Ok(words) => {
-                held.add(target, probe, words);
-                if let Some(slow) = slow(target, probe) {
-                    complaints.entry(slow.code).or_default().push(slow);
-                }
+    for group in judged.chunk_by(|(a, _), (b, _)| addresses::of_one_name(targets, a, b)) {
+        let at = group[0].0.target;
+        let target = &targets[at];
+        for (probe, words) in group.iter().filter_map(|(p, r)| Some((p, r.as_ref().ok()?))) {
+            held.add(target, probe, words);
+            if let Some(slow) = slow(target, probe) {
+                complaints.entry(slow.code).or_default().push(slow);
             }
-            Err(_) if enough.contains(&probe.target) => {}
-            Err((code, told)) => {
-                let finding = finding(target, pod, probe, *code, told);
-                complaints.entry(*code).or_default().push(finding);
-            }
+        }
+        let found = match Failing::of(target, group) {
+            None => None,
+            Some(failing) if failing.target_is_reached => failing.beside_others(target),
+            Some(_) if enough.contains(&at) => None,
+            Some(failing) => Some(finding(target, pod, &failing)),
+        };
+        if let Some(finding) = found {
+            complaints.entry(finding.code).or_default().push(finding);
         }
     }
     let mut findings: Vec<Finding> = held.finding().into_iter().collect();
@@ -68,15 +72,20 @@ pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
     findings
 }
 
-fn finding(target: &Target, pod: &Pod, probe: &Probe, code: Code, told: &str) -> Finding {
+fn finding(target: &Target, pod: &Pod, failing: &Failing) -> Finding {
+    let (probe, (code, told)) = failing.first;
     let tries = if probe.tries > 1 && target.blocked.is_none() {
         format!(" ({} attempts)", probe.tries)
     } else {
         String::new()
     };
-    let must = if code == Code::ReachOpenButBlocked { ", but must be blocked" } else { "" };
-    let reason = format!("reach {}: {told}{tries}{must}", label(target, probe));
-    let mut finding = Finding::new(code, &target.name, reason).of(probe.family);
+    let must = if *code == Code::ReachOpenButBlocked { ", but must be blocked" } else { "" };
+    let others = failing.others_told();
+    let reason = format!("reach {}: {told}{tries}{must}{others}", label(target, probe));
+    let mut finding = Finding::new(*code, &target.name, reason).of(probe.family);
+    if !failing.others.is_empty() {
+        finding = finding.with("alsoFailing", failing.others_addresses());
+    }
     for (name, value) in evidence(pod, probe) {
         finding = finding.with(name, value);
     }
@@ -90,8 +99,7 @@ fn label(target: &Target, probe: &Probe) -> String {
         .map_or_else(String::new, |(record, over)| format!(" {} over {over}", record.name()));
     let scheme = target.kind.scheme();
     let place = match (probe.address, target.host()) {
-        (Some(to), _) if to.port() == 0 => Some(to.ip().to_string()),
-        (Some(to), _) => Some(to.to_string()),
+        (Some(_), _) => Some(addresses::place(probe)),
         (None, Some(host)) => Some(host.to_string()),
         (None, None) => None,
     };

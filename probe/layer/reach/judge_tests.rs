@@ -40,6 +40,7 @@ fn probe(target: usize, address: &str, outcome: Outcome) -> Probe {
         captured: None,
         ladder: None,
         unheard: None,
+        untried: 0,
     }
 }
 

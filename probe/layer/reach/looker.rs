@@ -62,6 +62,7 @@ impl Looker<'_> {
             captured: None,
             ladder: None,
             unheard: None,
+            untried: job.untried,
         };
         let address = match job.to {
             Ok(address) => address,

@@ -3,6 +3,7 @@
 //! `grammar` reads a target, `observe` tries all of them side by side (`once` is one attempt), and
 //! `judge` says what it means: who refuses, where packets are lost, what was said in the wrong way.
 
+mod addresses;
 mod authority;
 mod demand;
 #[cfg(feature = "tls")]

@@ -17,11 +17,11 @@ use crate::{
 /// Everything that the layer saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// In the order of the targets, families and questions.
+    /// In the order of the targets, families, questions and addresses.
     pub probes: Vec<Probe>,
 }
 
-/// One target in one family, and for DNS one question over one transport.
+/// One address of a target, and for DNS one question over one transport.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
@@ -53,6 +53,14 @@ pub struct Probe {
     /// The next hop, where the kernel has asked for it and nobody has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unheard: Option<Unheard>,
+    /// How many more addresses of the name and family were not tried.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub untried: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A next hop that does not answer ARP or neighbour discovery.

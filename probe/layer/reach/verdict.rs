@@ -34,7 +34,13 @@ pub(super) fn verdict(
         return Err(complaint);
     }
     match target.blocked {
-        Some(hold_ms) => blocked(pod, probe, hold_ms),
+        Some(hold_ms) => match (blocked(pod, probe, hold_ms), probe.untried) {
+            (Ok(words), more) if more > 0 => {
+                let why = format!("is {words}; not tried: {more} more of the name's addresses");
+                Err((Code::ReachUnproven, why))
+            }
+            (judged, _) => judged,
+        },
         None => open(target, pod, probe, alive),
     }
 }
