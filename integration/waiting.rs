@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::dns::{Responder, Stand, bytes, cluster};
+use crate::world::server::{Server, hangs};
 use crate::world::{Backend, Pod, Rules, Who, World, sh};
 
 #[test]
@@ -155,4 +157,47 @@ fn the_gate_waits_for_tproxy_whose_routes_came_first() {
     assert!(gate.still_runs_after(Duration::from_millis(300)), "the rules may come");
     pod.load(Backend::IptablesNft, &Rules::istio_tproxy());
     gate.wait().expect(0);
+}
+
+/// A look that ends while it waits for a target: whatever it saw before stands in the report.
+fn cut_at_its_target(pod: &Pod, more: &[&str]) -> crate::world::Output {
+    let (tell, told) = std::sync::mpsc::channel();
+    let _server = Server::on(&pod.node, "10.77.0.1:80", move |stream| {
+        tell.send(()).expect("the test waits");
+        hangs(stream);
+    });
+    let path = pod.file("resolv.conf");
+    std::fs::write(&path, "search a.svc.cluster.local svc.cluster.local\nnameserver 10.77.0.1\n")
+        .expect("write resolv.conf");
+    let path = path.display().to_string();
+    let flags = ["--mesh", "none", "--output", "json", "--resolv-conf", &path];
+    let target = ["-t", "http://10.77.0.1?timeout=15s"];
+    let running = pod.launch(Who::App, &[more, &flags, &target].concat()).start();
+    told.recv_timeout(Duration::from_secs(15)).expect("the target is tried");
+    running.signal(Signal::SIGTERM);
+    running.wait().expect(143)
+}
+
+#[test]
+fn a_first_look_that_is_cut_tells_what_it_saw() {
+    for command in ["check", "gate"] {
+        let pod = World::DUAL.start();
+        let _dns =
+            Responder::on(&pod.node, Stand::at("10.77.0.1"), |query, _| bytes(&cluster(query)));
+        let run = cut_at_its_target(&pod, &[command, "--only", "link,dns,reach"]);
+        let report = run.report();
+        assert!(run.codes("ok").contains(&"dns-holds".to_owned()), "{run}");
+        assert_eq!(report["notReached"], serde_json::json!(["reach"]), "{run}");
+        // What was not reached may be broken.
+        assert_eq!(report["verdict"], "unknown", "{run}");
+        assert!(report["cause"].is_null(), "{run}");
+    }
+}
+
+#[test]
+fn a_first_look_that_is_cut_tells_what_is_broken() {
+    let pod = World::DUAL.start();
+    let run = cut_at_its_target(&pod, &["check", "--only", "dns,reach"]);
+    assert_eq!(run.cause(), "dns-refused-by-server", "{run}");
+    assert_eq!(run.report()["verdict"], "fail", "{run}");
 }

@@ -86,6 +86,9 @@ pub struct Course {
     pub elapsed_ms: f64,
     /// The signal that ended the run, if one did.
     pub signal: Option<i32>,
+    /// The look did not come to its end: what is missing was not reached, and proves nothing.
+    #[serde(default)]
+    pub cut: bool,
     /// Whether everything held in an earlier look and then did not.
     pub broke: bool,
     /// Milliseconds from the start until the first look in which everything held.

@@ -1,5 +1,7 @@
 //! Running a plan: look, and for `gate` look again until everything holds or time is up.
 
+mod look;
+
 use std::time::{Duration, Instant};
 
 use tokio::{
@@ -8,13 +10,10 @@ use tokio::{
 };
 
 use crate::{
-    detect,
-    finding::{Code, Finding, Layer, Severity},
+    finding::{Code, Layer},
     judge,
-    layer::{dns, mtu, node, reach, redirect, route, service},
-    plan::{Extra, Listeners, Plan},
-    pod::{self, Pod},
-    profile,
+    layer::redirect,
+    plan::Plan,
     record::{Course, RECORDING_VERSION, Recording, Seen},
     report::{Report, Verdict},
     rules,
@@ -29,90 +28,6 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 const HASTE: Duration = Duration::from_millis(1500);
 /// What a look at somebody silent takes, and more.
 const UNHURRIED: Duration = Duration::from_secs(4);
-
-/// One look: at the pod, and where that was asked for at its node.
-pub async fn look(plan: &mut Plan, patience: Duration) -> Seen {
-    let drops = plan.extra.contains(&Extra::LinkDrops);
-    let before = drops.then(pod::losses);
-    let mut seen = look_at_pod(plan, patience).await;
-    seen.losses = before.map(|before| [before, pod::losses()]);
-    // The node's files stand beside: they tell why a pod has no network, and break no other layer.
-    if plan.asks(Layer::Node) {
-        seen.node = Some(node::observe(plan));
-    }
-    seen
-}
-
-/// Layer by layer; a broken link, route or redirection ends it, for the next layers follow from it.
-/// Decides which mesh this is, where the plan leaves that open. Waits for who does not answer no
-/// longer than `patience`.
-async fn look_at_pod(plan: &mut Plan, patience: Duration) -> Seen {
-    let start = Instant::now();
-    let left = || patience.saturating_sub(start.elapsed());
-    let pod = pod::snapshot(&plan.watched_ports());
-    let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
-    let mut seen = Seen::of(pod, environment);
-    if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, &seen)) {
-        let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
-        seen.route = Some(routes);
-    }
-    if broken(&judge::before_redirect(plan, &seen)) {
-        return seen;
-    }
-    if plan.asks(Layer::Redirect) {
-        look_at_redirect(plan, &mut seen).await;
-    }
-    if broken(&judge::look(plan, &seen).findings) {
-        return seen;
-    }
-    // From here on each layer is looked at, whatever became of the others: who answers tells why
-    // the rest does not.
-    if plan.asks(Layer::Dns) {
-        seen.dns = Some(dns::observe(plan, &seen.pod, left()).await);
-    }
-    if plan.asks(Layer::Service) {
-        let service = service::observe(plan, &seen.pod, &seen.environment, left()).await;
-        seen.service = Some(service);
-    }
-    if plan.asks(Layer::Reach) {
-        seen.reach = Some(reach::observe(plan, &seen.pod, left()).await);
-    }
-    if plan.asks(Layer::Mtu) {
-        seen.mtu = Some(mtu::observe(plan, &seen.pod, left()).await);
-    }
-    seen
-}
-
-fn broken(findings: &[Finding]) -> bool {
-    findings.iter().any(|finding| finding.severity == Severity::Fail)
-}
-
-async fn look_at_redirect(plan: &mut Plan, seen: &mut Seen) {
-    if !plan.candidates.is_empty() {
-        seen.survey = survey(plan, &seen.pod).await;
-    }
-    if plan.candidates.is_empty() {
-        let addresses = plan.addresses(&seen.pod);
-        seen.redirect = Some(redirect::observe(plan, &addresses, &seen.pod).await);
-    }
-}
-
-/// Decides which mesh this is; gives what was seen of packets, if it took packets.
-async fn survey(plan: &mut Plan, pod: &Pod) -> Option<redirect::Seen> {
-    let annotations = std::fs::read_to_string(&plan.annotations).unwrap_or_default();
-    let told = detect::by_annotations(&annotations).or_else(|| detect::by_pod(pod));
-    if let Some(detected) = told {
-        plan.decide(detected);
-        return None;
-    }
-    let capture = profile::NONE.capture();
-    let without_mesh = Plan { capture, listeners: Listeners::Bind, inject: false, ..plan.clone() };
-    let seen = redirect::observe(&without_mesh, &plan.addresses(pod), pod).await;
-    if let Some(detected) = detect::by_flows(&seen) {
-        plan.decide(detected);
-    }
-    Some(seen)
-}
 
 /// Runs the plan to its end: one look, or for a plan that waits, looks until it holds (and keeps
 /// holding for `--stable-for`), the deadline passes, or a signal arrives. `waiting` is told each
@@ -134,6 +49,7 @@ pub async fn run(plan: Plan, waiting: impl FnMut(&Report)) -> Result<Recording, 
     rounds.recording.course.signal = signal.map(|kind| kind.as_raw_value());
     if signal.is_some() {
         rounds.recording.course.elapsed_ms = rounds.elapsed_ms();
+        rounds.keep_what_was_cut();
     }
     Ok(rounds.recording)
 }
@@ -142,6 +58,8 @@ struct Rounds {
     started: Instant,
     recording: Recording,
     held_since: Option<Instant>,
+    /// The look that goes on.
+    under_way: Option<Seen>,
     /// The last look that had time enough.
     unhurried: Option<Seen>,
 }
@@ -151,7 +69,13 @@ impl Rounds {
         let course = Course::default();
         let recording =
             Recording { recording_version: RECORDING_VERSION, plan, seen: None, course };
-        Rounds { started: Instant::now(), recording, held_since: None, unhurried: None }
+        Rounds {
+            started: Instant::now(),
+            recording,
+            held_since: None,
+            under_way: None,
+            unhurried: None,
+        }
     }
 
     async fn until_settled(&mut self, mut waiting: impl FnMut(&Report)) {
@@ -160,8 +84,8 @@ impl Rounds {
             // What held is not broken because somebody is slow.
             let least = self.held_since.map_or(Duration::ZERO, |_| UNHURRIED);
             let patience = self.until_deadline().max(least);
-            let seen = look(&mut self.recording.plan, patience).await;
-            self.recording.seen = Some(seen);
+            look::look(&mut self.recording.plan, patience, &mut self.under_way).await;
+            self.recording.seen = self.under_way.take();
             self.recording.course.attempts += 1;
             self.recording.course.elapsed_ms = self.elapsed_ms();
             let report = self.judged(patience);
@@ -196,6 +120,16 @@ impl Rounds {
         let Recording { plan, seen: Some(seen), .. } = &mut self.recording else { return };
         if let Some(redirect) = &seen.redirect {
             seen.rules = rules::observe(plan, &seen.pod, redirect).await;
+        }
+    }
+
+    /// Of a first look that does not come to its end, what it has seen so far is better than
+    /// nothing; later, the whole look before it is.
+    fn keep_what_was_cut(&mut self) {
+        if self.recording.seen.is_none() && self.under_way.is_some() {
+            self.recording.seen = self.under_way.take();
+            self.recording.course.cut = true;
+            self.recording.course.attempts += 1;
         }
     }
 
