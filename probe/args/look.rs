@@ -188,6 +188,9 @@ impl LookArgs {
         if let Some(port) = self.await_inbound {
             awaitable(command, port, &capture, &asked_for)?;
         }
+        if command == "gate" {
+            reach.fits(self.deadline)?;
+        }
         let mesh = self.promise.mesh_name();
         Ok(Plan {
             await_inbound: self.await_inbound,

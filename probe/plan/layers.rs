@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,26 @@ pub struct ReachPlan {
     pub attempts: u32,
     /// The certificates that chains must lead to.
     pub ca_file: Option<PathBuf>,
+}
+
+impl ReachPlan {
+    /// Whether each target that must stay blocked can do so within the deadline.
+    ///
+    /// # Errors
+    /// One sentence about the first that cannot.
+    pub fn fits(&self, deadline: Duration) -> Result<(), String> {
+        let hold = |target: &&Target| Duration::from_millis(target.blocked.unwrap_or(0));
+        match self.targets.iter().find(|target| hold(target) > deadline) {
+            None => Ok(()),
+            Some(target) => Err(format!(
+                "target {}: it cannot stay blocked for hold={} within --deadline {}: shorten the \
+                 one or lengthen the other",
+                target.name,
+                humantime::format_duration(hold(&target)),
+                humantime::format_duration(deadline)
+            )),
+        }
+    }
 }
 
 impl Default for ReachPlan {

@@ -53,14 +53,18 @@ async fn look_at_pod(plan: &mut Plan, seen: &mut Seen, start: Instant, patience:
     if plan.asks(Layer::Dns) {
         seen.dns = Some(dns::observe(plan, &seen.pod, left()).await);
     }
-    if plan.asks(Layer::Service) {
+    // When time is up and the cause is known, the rest is left: hasty looks tell nothing new.
+    let late = |plan: &Plan, seen: &Seen| {
+        plan.waits && left().is_zero() && broken(&judge::look(plan, seen).findings)
+    };
+    if plan.asks(Layer::Service) && !late(plan, seen) {
         let service = service::observe(plan, &seen.pod, &seen.environment, left()).await;
         seen.service = Some(service);
     }
-    if plan.asks(Layer::Reach) {
+    if plan.asks(Layer::Reach) && !late(plan, seen) {
         seen.reach = Some(reach::observe(plan, &seen.pod, left()).await);
     }
-    if plan.asks(Layer::Mtu) {
+    if plan.asks(Layer::Mtu) && !late(plan, seen) {
         seen.mtu = Some(mtu::observe(plan, &seen.pod, left()).await);
     }
 }

@@ -81,14 +81,14 @@ impl Rounds {
     async fn until_settled(&mut self, mut waiting: impl FnMut(&Report)) {
         let mut pause = FIRST_PAUSE;
         loop {
-            // What held is not broken because somebody is slow.
-            let least = self.held_since.map_or(Duration::ZERO, |_| UNHURRIED);
-            let patience = self.until_deadline().max(least);
+            let patience = self.until_deadline().max(self.least_patience());
+            let start = Instant::now();
             look::look(&mut self.recording.plan, patience, &mut self.under_way).await;
             self.recording.seen = self.under_way.take();
             self.recording.course.attempts += 1;
             self.recording.course.elapsed_ms = self.elapsed_ms();
-            let report = self.judged(patience);
+            let hasty = patience < HASTE || start.elapsed() > patience;
+            let report = self.judged(hasty);
             self.note_when_ready(&report);
             if self.is_settled(&report) {
                 if report.verdict == Verdict::Ok {
@@ -133,21 +133,30 @@ impl Rounds {
         }
     }
 
+    /// What held is not broken because somebody is slow, or for want of time to hold.
+    fn least_patience(&self) -> Duration {
+        let targets = &self.recording.plan.reach.targets;
+        let hold = targets.iter().filter_map(|target| target.blocked).max().unwrap_or(0);
+        let least = UNHURRIED + Duration::from_millis(hold);
+        self.held_since.map_or(Duration::ZERO, |_| least)
+    }
+
     /// The look just made; or the last one that had time enough, where both end above redirection:
     /// haste can prove that everything holds, and not what does not.
-    fn judged(&mut self, patience: Duration) -> Report {
+    fn judged(&mut self, hasty: bool) -> Report {
         let report = judge::judge(&self.recording);
         if !self.recording.plan.waits {
             return report;
         }
-        if patience >= HASTE {
+        if !hasty {
             self.unhurried.clone_from(&self.recording.seen);
             return report;
         }
         let above = |report: &Report| {
             report.cause.as_ref().is_some_and(|cause| cause.layer > Layer::Redirect)
         };
-        if !above(&report) || self.unhurried.is_none() {
+        let unproven = report.findings.iter().any(|finding| finding.code == Code::ReachUnproven);
+        if !(above(&report) || unproven) || self.unhurried.is_none() {
             return report;
         }
         let hurried = std::mem::replace(&mut self.recording.seen, self.unhurried.clone());

@@ -127,7 +127,8 @@ impl<'a> Resolver<'a> {
             if !addresses.is_empty() {
                 return Resolved::Addresses(addresses);
             }
-            if !all.iter().any(|one| matches!(one, Resolved::Missing(_))) {
+            let late = Instant::now() >= self.until && matches!(said, Resolved::Failed(_));
+            if late || !all.iter().any(|one| matches!(one, Resolved::Missing(_))) {
                 return said;
             }
         }

@@ -32,6 +32,10 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(200);
 /// However little time is left, silence means something only after a while.
 const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+/// What is kept of the time for finding out where packets are lost: a ladder's own limit.
+const LADDER: Duration = Duration::from_millis(600);
+/// How much later than that a hold may end: one as long as the deadline begins after it.
+const HOLD_LATER: Duration = Duration::from_millis(900);
 
 /// Everything that a probe depends on besides the target.
 pub(super) struct Looker<'a> {
@@ -104,7 +108,11 @@ impl Looker<'_> {
 
     fn patience(&self, target: &Target) -> Duration {
         let wanted = Duration::from_millis(target.timeout_ms.unwrap_or(self.plan.reach.timeout_ms));
-        wanted.min(self.left().max(LEAST_PATIENCE))
+        let left = match target.blocked {
+            None => self.left().saturating_sub(LADDER),
+            Some(_) => self.left_to_hold(),
+        };
+        wanted.min(left.max(LEAST_PATIENCE))
     }
 
     fn left(&self) -> Duration {
@@ -112,8 +120,13 @@ impl Looker<'_> {
         self.until.map_or(Duration::MAX, left)
     }
 
+    fn left_to_hold(&self) -> Duration {
+        let left = |until: Instant| (until + HOLD_LATER).saturating_duration_since(Instant::now());
+        self.until.map_or(Duration::MAX, left)
+    }
+
     /// Tries until it is as it must be or attempts are used up; what must be blocked, until it is
-    /// not or the hold is over.
+    /// not or the hold is over; both no longer than there is time.
     async fn insist(
         &self,
         target: &Target,
@@ -134,19 +147,23 @@ impl Looker<'_> {
             };
             probe.tries += 1;
             probe.elapsed_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-            probe.watched_ms = millis(begin.elapsed());
+            let watched = begin.elapsed();
+            probe.watched_ms = millis(watched);
             let open = super::verdict::answered(&self.plan.reach, probe);
             let masked = matches!(probe.outcome, Outcome::Not(Failure::Masked { .. }));
             let hold = target.blocked.map(Duration::from_millis);
             let over = match hold {
-                None => open || probe.tries >= attempts || self.left().is_zero(),
-                Some(hold) => super::verdict::is_open(&probe.outcome) || begin.elapsed() >= hold,
+                None => open || probe.tries >= attempts || self.left() <= LADDER,
+                Some(hold) => {
+                    let open = super::verdict::is_open(&probe.outcome);
+                    open || watched >= hold || self.left_to_hold().is_zero()
+                }
             };
             if over || masked {
                 return;
             }
-            let left = hold.map_or(PAUSE, |hold| hold.saturating_sub(begin.elapsed()));
-            sleep(left.min(PAUSE)).await;
+            let left = hold.map_or(PAUSE, |hold| hold.saturating_sub(watched));
+            sleep(left.min(self.left_to_hold()).min(PAUSE)).await;
         }
     }
 

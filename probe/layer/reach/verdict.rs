@@ -34,15 +34,24 @@ pub(super) fn verdict(
         return Err(complaint);
     }
     match target.blocked {
-        Some(hold_ms) => match (blocked(pod, probe, hold_ms), probe.untried) {
-            (Ok(words), more) if more > 0 => {
-                let why = format!("is {words}; not tried: {more} more of the name's addresses");
-                Err((Code::ReachUnproven, why))
-            }
-            (judged, _) => judged,
-        },
+        Some(hold_ms) => {
+            blocked(pod, probe, hold_ms).and_then(|words| whole(probe, words, hold_ms))
+        }
         None => open(target, pod, probe, alive),
     }
+}
+
+/// Whether a blocked target was looked at long enough, and at each address.
+fn whole(probe: &Probe, words: String, hold_ms: u64) -> Result<String, Complaint> {
+    let lacks = if probe.watched_ms < hold_ms {
+        let hold = Duration::from_millis(hold_ms).as_secs_f64();
+        format!("the deadline left no time to watch it for {hold:.1} s")
+    } else if probe.untried > 0 {
+        format!("not tried: {} more of the name's addresses", probe.untried)
+    } else {
+        return Ok(words);
+    };
+    Err((Code::ReachUnproven, format!("is {words}; {lacks}")))
 }
 
 /// Whether the target answers as it should, so that trying again serves nothing.
