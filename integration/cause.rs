@@ -195,6 +195,24 @@ fn silence_behind_a_router_that_is_heard_is_a_firewall_outside() {
 }
 
 #[test]
+fn more_silent_targets_than_are_told_have_the_same_cause() {
+    let cluster = Cluster::start();
+    let targets: Vec<String> = (1..=60).map(|n| format!("tcp://203.0.113.{n}:443")).collect();
+    let outside: Vec<&str> = targets.iter().map(String::as_str).collect();
+    let looked = |targets: &[&str]| cluster.run(targets).expect(60);
+    let run = looked(&[&outside[..], &["tcp://[2001:db8::9]:443"]].concat());
+    assert_eq!(run.cause(), "egress-snat-broken", "{run}");
+    let run = looked(&[&outside[..], &["tcp://10.99.0.9:443"]].concat());
+    assert_ne!(run.cause(), "egress-snat-broken", "one is inside: {run}");
+    cluster.pod.node.filter("forward", "tcp dport 443 reject with icmpx admin-prohibited");
+    let run = looked(&outside);
+    assert_eq!(run.cause(), "egress-only", "{run}");
+    assert_eq!(run.findings("reach-rejected").len(), 21, "{run}");
+    let reason = run.report()["cause"]["reason"].to_string();
+    assert!(!reason.contains("more targets"), "the first one tells it: {reason}");
+}
+
+#[test]
 fn targets_that_are_all_rejected_while_names_resolve_are_egress() {
     let cluster = Cluster::start();
     cluster.pod.node.filter("forward", "tcp dport 443 reject with icmpx admin-prohibited");

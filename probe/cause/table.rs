@@ -5,6 +5,8 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use serde_json::Value;
+
 use super::{
     Cause,
     facts::{Facts, Told},
@@ -166,18 +168,25 @@ fn silent_outside<'a>(facts: &Facts<'a>) -> Option<&'a Finding> {
     (cluster && all && facts.answering().is_none()).then_some(first)
 }
 
-/// A target that no cluster has inside.
+/// A target that no cluster has inside, with each of its name's addresses.
 fn is_outside(finding: &Finding) -> bool {
-    let address = finding.evidence.get("address").and_then(|address| address.as_str());
-    match address.and_then(|address| address.parse::<SocketAddr>().ok()).map(|to| to.ip()) {
-        Some(IpAddr::V4(ip)) => {
+    let one = finding.evidence.get("address").and_then(Value::as_str);
+    let others = finding.evidence.get("alsoFailing").and_then(Value::as_array);
+    let others = others.into_iter().flatten().map(Value::as_str);
+    std::iter::once(one).chain(others).all(|address| address.and_then(ip).is_some_and(outside))
+}
+
+fn ip(text: &str) -> Option<IpAddr> {
+    text.parse().or_else(|_| text.parse().map(|to: SocketAddr| to.ip())).ok()
+}
+
+fn outside(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
             let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
             !ip.is_private() && !ip.is_link_local() && !ip.is_loopback() && !shared
         }
-        Some(IpAddr::V6(ip)) => {
-            !ip.is_unique_local() && !ip.is_unicast_link_local() && !ip.is_loopback()
-        }
-        None => false,
+        IpAddr::V6(ip) => !ip.is_unique_local() && !ip.is_unicast_link_local() && !ip.is_loopback(),
     }
 }
 

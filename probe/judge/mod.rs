@@ -1,5 +1,6 @@
 //! From a recording to its report: pure, the same on the pod and on another machine.
 
+mod shorten;
 mod unmet;
 
 use std::{borrow::Cow, net::IpAddr};
@@ -83,7 +84,7 @@ pub fn judge(recording: &Recording) -> Report {
         verdict,
         exit_code,
         cause,
-        findings,
+        findings: shorten::shortened(&findings),
         proofs: proved.values().sum(),
         proved,
         not_reached: plan.layers.iter().copied().filter(|layer| !reached(layer)).collect(),

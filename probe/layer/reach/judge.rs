@@ -1,5 +1,5 @@
-//! From what became of the targets to findings: pure. Failures are told one by one as far as a
-//! person reads, and counted beyond; what holds is counted.
+//! From what became of the targets to findings: pure. Failures are told one by one, what holds is
+//! counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -20,12 +20,10 @@ use crate::{
     pod::{Family, Pod},
 };
 
-/// Findings of one code that stand for themselves; the rest share one.
-const TOLD: usize = 20;
 /// Targets that hold and are named in the sentence.
 const NAMED: usize = 4;
 
-/// Judges the layer.
+/// Judges the layer; findings of one code stand together.
 #[must_use]
 pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
     let targets = &plan.reach.targets;
@@ -68,7 +66,7 @@ pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
         }
     }
     let mut findings: Vec<Finding> = held.finding().into_iter().collect();
-    findings.extend(complaints.into_values().flat_map(shortened));
+    findings.extend(complaints.into_values().flatten());
     findings
 }
 
@@ -157,20 +155,6 @@ fn slow(target: &Target, probe: &Probe) -> Option<Finding> {
     (took > limit)
         .then(|| Finding::new(Code::ReachSlow, &target.name, reason()).of(probe.family))
         .map(|finding| finding.with("elapsedMs", took))
-}
-
-/// The first ones, and one that has the names of all others.
-fn shortened(mut findings: Vec<Finding>) -> Vec<Finding> {
-    if findings.len() <= TOLD + 1 {
-        return findings;
-    }
-    let rest = findings.split_off(TOLD);
-    let Some(last) = rest.last() else { return findings };
-    let names: Vec<Value> = rest.iter().map(|finding| finding.subject.as_str().into()).collect();
-    let reason = format!("the same of {} more targets, the last one: {}", rest.len(), last.reason);
-    let more = Finding::new(last.code, format!("{} more targets", rest.len()), reason);
-    findings.push(more.with("targets", names));
-    findings
 }
 
 /// What holds.

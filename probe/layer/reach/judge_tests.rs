@@ -77,18 +77,6 @@ fn one_family_is_enough_where_any_will_do() {
 }
 
 #[test]
-fn many_failures_of_one_kind_share_a_finding_that_names_them() {
-    let names: Vec<String> = (0..100).map(|n| format!("t{n}=192.0.2.{n}:80")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let probes = (0..100).map(|n| probe(n, &format!("192.0.2.{n}:80"), refused())).collect();
-    let found = judged(&names, probes);
-    assert_eq!(found.len(), 21);
-    let rest = found[20].evidence["targets"].as_array().expect("names");
-    assert_eq!((rest.len(), rest[0].as_str()), (80, Some("t20")));
-    assert!(found[20].reason.starts_with("the same of 80 more targets"), "{}", found[20].reason);
-}
-
-#[test]
 fn a_farther_hop_is_left_for_whoever_correlates() {
     let by = |n: u8| Offender { address: [10, 0, 0, n].into(), icmp_type: 11, icmp_code: 0 };
     let rung = |hops, by| Rung { hops, by, reached: false };
