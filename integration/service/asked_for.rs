@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{API, Cluster, fine, launch, run};
+use crate::dns::{Responder, Stand};
 use crate::world::server::{SERVER_HELLO, Server, says};
 use crate::world::{Who, sh};
 
@@ -39,6 +40,31 @@ fn without_a_word_about_where_it_is_nothing_is_claimed() {
     let both = ["check", "--also", "service", "--mesh", "none", "--output", "json"];
     let run = cluster.pod.run(Who::App, &both).expect(5);
     assert_eq!(run.cause(), "proof-required", "{run}");
+}
+
+#[test]
+fn all_layers_do_not_miss_an_api_server_that_nobody_names() {
+    let cluster = Cluster::programmed();
+    let path = cluster.pod.file("resolv.conf");
+    // As outside of Kubernetes: a nameserver within the pod, and no service.
+    std::fs::write(&path, "nameserver 127.0.0.11\n").expect("write resolv.conf");
+    let _dns = Responder::here(Stand::at("127.0.0.11"));
+    let path = path.display().to_string();
+    let flags = ["--mesh", "none", "--output", "json", "--resolv-conf", &path];
+    for words in [&["check", "all"][..], &["gate", "--also", "all"], &["check", "--only", "all"]] {
+        let run = cluster.pod.run(Who::App, &[words, &flags].concat()).expect(0);
+        let unknown = run.codes("unknown");
+        for code in ["mtu-untested", "service-unset"] {
+            assert!(unknown.contains(&code.to_owned()), "{run}");
+        }
+        assert!(!unknown.contains(&"proof-required".to_owned()), "{run}");
+    }
+    for named in ["service", "mtu"] {
+        let layers = format!("all,{named}");
+        let words = ["check", "--also", &layers];
+        let run = cluster.pod.run(Who::App, &[&words[..], &flags].concat()).expect(5);
+        assert_eq!(run.cause(), "proof-required", "{named}");
+    }
 }
 
 #[test]

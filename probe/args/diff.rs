@@ -4,11 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use super::LookArgs;
+use super::{LookArgs, values::Layers};
 use crate::{
     deliver,
     diff::{self, compare, read, show},
-    finding::Layer,
     plan::Mode,
     report::{Report, format::Format},
 };
@@ -65,7 +64,8 @@ fn tell(good: &Report, bad: &Report, format: Format) -> ExitCode {
 fn look(good: &Report, args: LookArgs) -> Result<Report, ExitCode> {
     crate::logging::start(&args.output.log);
     let (output, print_plan) = (args.output.clone(), args.plan);
-    let layers: Vec<Layer> = if args.names_layers() { Vec::new() } else { diff::layers(good) };
+    let layers = if args.names_layers() { Vec::new() } else { diff::layers(good) };
+    let layers = Layers::named(layers);
     let plan = args.into_plan("check", &layers).map_err(|problem| deliver::bad_usage(&problem))?;
     if print_plan {
         return Err(deliver::print_plan(&plan));

@@ -140,11 +140,11 @@ pub struct LookArgs {
 impl LookArgs {
     /// Whether layers are named, or left out.
     pub(super) fn names_layers(&self) -> bool {
-        [&self.only, &self.also, &self.skip].into_iter().any(|layers| !layers.0.is_empty())
+        [&self.only, &self.also, &self.skip].into_iter().any(|layers| !layers.each.is_empty())
     }
 
     /// Resolves what was typed; one sentence where the parts contradict each other.
-    pub(super) fn into_plan(self, command: &str, layers: &[Layer]) -> Result<Plan, String> {
+    pub(super) fn into_plan(self, command: &str, layers: &values::Layers) -> Result<Plan, String> {
         let capture = self.promise.capture()?;
         let mut reach = self.reach.into_plan(command)?;
         if self.extra.0.contains(&Extra::EnvProxy) {
@@ -154,20 +154,20 @@ impl LookArgs {
             [] => true,
             list => list.contains(layer),
         };
-        let named_some = !layers.is_empty() || !self.only.0.is_empty();
+        let named_some = !layers.each.is_empty() || !self.only.each.is_empty();
         let asked = |layer: &Layer| {
-            let wanted = named(layers, layer)
-                && named(&self.only.0, layer)
+            let wanted = named(&layers.each, layer)
+                && named(&self.only.each, layer)
                 && (named_some || Layer::BY_DEFAULT.contains(layer));
             // To name a target is to ask for it; without one, there is nothing to ask.
             let wanted = match layer {
                 Layer::Reach => !reach.targets.is_empty(),
-                _ => wanted || self.also.0.contains(layer) || self.node.implied(*layer),
+                _ => wanted || self.also.each.contains(layer) || self.node.implied(*layer),
             };
-            wanted && !self.skip.0.contains(layer)
+            wanted && !self.skip.each.contains(layer)
         };
         let asked_for: Vec<Layer> = Layer::ALL.into_iter().filter(asked).collect();
-        let by_name = [layers, &self.only.0, &self.also.0].concat();
+        let by_name = values::Layers::joined([layers, &self.only, &self.also]).by_name;
         if by_name.contains(&Layer::Reach) && reach.targets.is_empty() {
             return Err("reach has nothing to look at: name a target by --target".to_owned());
         }
@@ -203,6 +203,7 @@ impl LookArgs {
             service_cidrs: self.promise.service_cidrs.0,
             families: self.promise.families.map(|families| families.0),
             layers: asked_for,
+            by_name,
             dns: self.dns.into_plan(),
             api: self.service.into_plan(),
             mtu: self.mtu.into_plan(),

@@ -33,7 +33,7 @@ pub use values::duration;
 
 use crate::{
     deliver, dropin,
-    finding::{Code, Layer, explain_all, explain_one},
+    finding::{Code, explain_all, explain_one},
     logging, profile,
 };
 
@@ -145,7 +145,7 @@ pub fn dispatch() -> ExitCode {
         Err(exit_code) => return exit_code,
     };
     let text = match command {
-        Command::Gate(args) => return look("gate", &[], args),
+        Command::Gate(args) => return look("gate", &values::Layers::default(), args),
         Command::Check(args) => return check(args),
         Command::Diff(Lazy(args)) => return diff::run(args),
         Command::Schema { of } => print::schema_of(of),
@@ -193,7 +193,7 @@ impl Command {
     }
 }
 
-fn look(command: &str, layers: &[Layer], args: LookArgs) -> ExitCode {
+fn look(command: &str, layers: &values::Layers, args: LookArgs) -> ExitCode {
     logging::start(&args.output.log);
     let (output, print_plan) = (args.output.clone(), args.plan);
     match args.into_plan(command, layers) {
@@ -204,7 +204,7 @@ fn look(command: &str, layers: &[Layer], args: LookArgs) -> ExitCode {
 }
 
 fn check(args: CheckArgs) -> ExitCode {
-    let layers: Vec<Layer> = args.layers.iter().flat_map(|layers| layers.0.clone()).collect();
+    let layers = values::Layers::joined(&args.layers);
     if let Some(file) = &args.replay {
         return deliver::replay(file, &args.look.output);
     }

@@ -104,25 +104,46 @@ impl FromStr for Families {
 
 /// A comma-separated list of layers; `all` stands for those inside the pod: the node's files are
 /// no pod's business.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layers(pub Vec<Layer>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layers {
+    /// Every layer that is meant.
+    pub each: Vec<Layer>,
+    /// Those that are called by their names.
+    pub by_name: Vec<Layer>,
+}
+
+impl Layers {
+    /// These, by their names.
+    pub fn named(layers: Vec<Layer>) -> Layers {
+        Layers { each: layers.clone(), by_name: layers }
+    }
+
+    /// Several lists in one.
+    pub fn joined<'l>(lists: impl IntoIterator<Item = &'l Layers>) -> Layers {
+        lists.into_iter().fold(Layers::default(), |mut all, list| {
+            all.each.extend(&list.each);
+            all.by_name.extend(&list.by_name);
+            all
+        })
+    }
+}
 
 impl FromStr for Layers {
     type Err = String;
     fn from_str(text: &str) -> Result<Layers, String> {
-        let named = list(text, layers)?;
-        Ok(Layers(named.into_iter().flatten().collect()))
+        Ok(Layers::joined(&list(text, layers)?))
     }
 }
 
-fn layers(text: &str) -> Result<Vec<Layer>, String> {
+fn layers(text: &str) -> Result<Layers, String> {
     if text == "all" {
         // Targets are asked for by naming them.
         let apart = [Layer::Node, Layer::Reach];
-        return Ok(Layer::ALL.into_iter().filter(|layer| !apart.contains(layer)).collect());
+        let each = Layer::ALL.into_iter().filter(|layer| !apart.contains(layer)).collect();
+        return Ok(Layers { each, by_name: Vec::new() });
     }
     let found = Layer::ALL.into_iter().find(|layer| layer.name() == text);
-    found.map(|layer| vec![layer]).ok_or_else(|| {
+    found.map(|layer| Layers::named(vec![layer])).ok_or_else(|| {
         let names: Vec<&str> = Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("{text:?} is no layer: {}, all", names.join(", "))
     })

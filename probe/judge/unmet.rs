@@ -95,7 +95,15 @@ fn unseen<'f>(plan: &Plan, findings: &'f [Finding], layer: Layer) -> Option<&'f 
     };
     let seen = findings.iter().any(|finding| Some(finding.code) == enough);
     let unknown = |f: &&Finding| f.layer == layer && f.severity == Severity::Unknown;
-    findings.iter().find(unknown).filter(|_| plan.asks(layer) && !seen)
+    let missed = |f: &&Finding| plan.by_name.contains(&layer) || !is_nobody(f);
+    findings.iter().filter(unknown).find(missed).filter(|_| plan.asks(layer) && !seen)
+}
+
+/// Nobody was named to be looked at, as outside of Kubernetes: that is missed by who asked for the
+/// layer by its name.
+fn is_nobody(finding: &Finding) -> bool {
+    let none = || finding.evidence.get("peers").and_then(Value::as_u64) == Some(0);
+    finding.code == Code::ServiceUnset || (finding.code == Code::MtuUntested && none())
 }
 
 /// What a layer looks at, as the object of a sentence.

@@ -77,6 +77,9 @@ pub struct Plan {
     pub app: Option<(u32, u32)>,
     /// The layers to look at, in causal order.
     pub layers: Vec<Layer>,
+    /// Those of them that were called by their names, and not meant by all.
+    #[serde(default)]
+    pub by_name: Vec<Layer>,
     /// What the dns layer looks at, if it does.
     #[serde(default)]
     pub dns: DnsPlan,
@@ -136,6 +139,7 @@ impl Plan {
             service_cidrs: Vec::new(),
             app: None,
             layers: Layer::BY_DEFAULT.to_vec(),
+            by_name: Vec::new(),
             dns: DnsPlan::default(),
             api: ApiPlan::default(),
             mtu: MtuPlan::default(),

@@ -29,8 +29,8 @@ pub fn judge(pod: &Pod, seen: &Seen) -> Vec<Finding> {
     findings.extend(masked(&verdicts));
     findings.extend(lower(pod, &verdicts));
     if seen.paths.is_empty() {
-        let reason = "exchange full packets: there is no nameserver, API server or --mtu-target outside the pod";
-        findings.push(Finding::new(Code::MtuUntested, "full packets", reason));
+        let reason = "exchange full packets: there is no nameserver, API server, --mtu-target or reached TLS target outside the pod";
+        findings.push(Finding::new(Code::MtuUntested, "full packets", reason).with("peers", 0));
     }
     let broken = findings.iter().any(|finding| finding.severity == Severity::Fail);
     findings.extend((!broken).then(|| holds(pod, seen, &verdicts)).flatten());
