@@ -3,7 +3,7 @@
 use super::place::{Place, Way};
 use super::{NONE, V4, launch, reason, says};
 use crate::dns::responder::Dnsmasq;
-use crate::world::{Backend, Rules, Who, sh};
+use crate::world::{Backend, OpenSsl, Rules, Who, sh};
 
 const SERVERS: [&str; 2] = ["10.99.0.2", "fd99::2"];
 
@@ -57,6 +57,33 @@ fn one_who_answers_is_enough() {
     let _dns = Dnsmasq::at(&place.far, SERVERS);
     let run = launch(&place, V4, &["--mtu-target", "10.99.0.2:443"]).run();
     says(run, &["mtu-untested", "mtu-holds"]);
+}
+
+#[test]
+fn a_target_that_speaks_tls_is_a_peer_once_it_took_a_connection() {
+    let place = Place::start().narrow(Way::Out, 1300).mute();
+    let _server = OpenSsl::on(&place.pod, &place.far, "10.99.0.2:6443", 100, &[]);
+    let silent = "tls://10.99.0.2:7443";
+    let run = launch(&place, NONE, &["-t", "tls://10.99.0.2:6443", "-t", silent]).run().expect(60);
+    assert_eq!(run.codes("fail"), ["mtu-black-hole", "reach-refused"], "{run}");
+    assert!(reason(&run, "mtu-black-hole").contains("target 10.99.0.2:6443"), "{run}");
+    // Nobody knows what stands behind a bare connection: it is sent nothing.
+    let run = launch(&place, NONE, &["-t", "tcp://10.99.0.2:6443"]).run().expect(5);
+    assert!(run.codes("unknown").contains(&"mtu-untested".to_owned()), "{run}");
+}
+
+#[test]
+fn an_api_server_that_has_a_name_is_a_peer() {
+    let place = Place::start().narrow(Way::Out, 1300).mute();
+    let _server = OpenSsl::on(&place.pod, &place.far, "10.99.0.2:6443", 100, &[]);
+    let hosts = place.pod.file("hosts");
+    std::fs::write(&hosts, "10.99.0.2 api.example.com\n").expect("write hosts");
+    let hosts = hosts.display().to_string();
+    for server in ["api.example.com:6443", "10.99.0.2:6443"] {
+        let more = ["service", "--api-server", server, "--hosts", &hosts];
+        let run = launch(&place, NONE, &more).run().expect(70);
+        assert!(reason(&run, "mtu-black-hole").contains("API server 10.99.0.2:6443"), "{run}");
+    }
 }
 
 #[test]

@@ -65,7 +65,8 @@ async fn look_at_pod(plan: &mut Plan, seen: &mut Seen, start: Instant, patience:
         seen.reach = Some(reach::observe(plan, &seen.pod, left()).await);
     }
     if plan.asks(Layer::Mtu) && !late(plan, seen) {
-        seen.mtu = Some(mtu::observe(plan, &seen.pod, left()).await);
+        let known = mtu::Known { service: seen.service.as_ref(), reach: seen.reach.as_ref() };
+        seen.mtu = Some(mtu::observe(plan, &seen.pod, known, left()).await);
     }
 }
 

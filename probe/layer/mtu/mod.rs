@@ -16,4 +16,4 @@ mod told;
 pub use judge::judge;
 pub use observe::{observe, planned};
 pub use outcome::{Ended, Exchange, Path, Seen, Tried};
-pub use peer::{Role, Speaks};
+pub use peer::{Known, Role, Speaks};

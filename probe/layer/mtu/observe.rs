@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt};
 use super::{
     exchange::{Size, exchange},
     outcome::{Ended, Exchange, Path, Seen, Tried},
-    peer::{Peer, Speaks, peers},
+    peer::{Known, Peer, Speaks, peers},
     told::too_big,
 };
 use crate::{
@@ -36,19 +36,19 @@ const PROBING: &str = "/proc/sys/net/ipv4/tcp_mtu_probing";
 
 /// Exchanges full packets with everybody; an exchange takes at most `patience`, and three are made
 /// with a peer that does not answer them.
-pub async fn observe(plan: &Plan, pod: &Pod, patience: Duration) -> Seen {
+pub async fn observe(plan: &Plan, pod: &Pod, known: Known<'_>, patience: Duration) -> Seen {
     let look = Look {
         pod,
         egress: Egress::new(plan, pod),
         patience: patience.clamp(LEAST_PATIENCE, PATIENCE),
     };
-    let peers = peers(plan, pod);
+    let peers = peers(plan, pod, known);
     let paths = stream::iter(&peers).map(|peer| look.path(peer)).buffered(AT_ONCE).collect().await;
     let mtu_probing = fs::read_to_string(PROBING).ok().and_then(|text| text.trim().parse().ok());
     Seen { mtu_probing, paths }
 }
 
-/// What would be sent, a line a peer.
+/// What would be sent, a line a peer; without those that other layers find.
 #[must_use]
 pub fn planned(plan: &Plan, pod: &Pod) -> String {
     let line = |peer: &Peer| {
@@ -59,7 +59,7 @@ pub fn planned(plan: &Plan, pod: &Pod) -> String {
         let to = peer.to.to_string();
         format!("mtu         send  TCP {to:<28} {what} of three full packets\n")
     };
-    peers(plan, pod).iter().map(line).collect()
+    peers(plan, pod, Known::default()).iter().map(line).collect()
 }
 
 /// Everything that a path depends on besides the peer.

@@ -5,9 +5,13 @@ use std::{collections::BTreeSet, net::SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    layer::dns::{self, Question, Record},
+    layer::{
+        dns::{self, Question, Record},
+        reach::{self, Outcome, Probe},
+        service,
+    },
     net::hello,
-    plan::Plan,
+    plan::{ApiServer, Plan},
     pod::Pod,
 };
 
@@ -15,6 +19,10 @@ use crate::{
 const DNS: u16 = 53;
 /// The largest DNS message over TCP, behind its length of two octets (RFC 7766).
 const LARGEST_DNS: usize = 2 + u16::MAX as usize;
+
+/// Targets of the reach layer that full packets are exchanged with: paths of one pod differ in few
+/// places.
+const TARGETS: usize = 16;
 
 /// What a peer is to the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +32,7 @@ pub enum Role {
     Nameserver,
     /// The API server's service.
     ApiServer,
-    /// Named by `--mtu-target`.
+    /// Named by `--mtu-target`, or a target of the reach layer that speaks TLS.
     Target,
 }
 
@@ -48,8 +56,40 @@ pub(super) struct Peer {
     question: Question,
 }
 
+/// What other layers have seen of who may be a peer, too.
+#[derive(Clone, Copy, Default)]
+pub struct Known<'s> {
+    /// Where the API server was found: of one that has a name, nothing else tells it.
+    pub service: Option<&'s service::Seen>,
+    /// What became of the targets.
+    pub reach: Option<&'s reach::Seen>,
+}
+
+impl Known<'_> {
+    fn api_servers(&self) -> Vec<SocketAddr> {
+        let servers = self.service.into_iter().flat_map(|seen| &seen.servers);
+        let tls = servers.filter(|server| server.masked.is_none() && server.outcome.is_tls());
+        tls.map(|server| server.address).collect()
+    }
+
+    /// Targets that took a connection and are to speak TLS: others may take a padded hello amiss.
+    fn targets(&self, plan: &Plan) -> Vec<SocketAddr> {
+        let connected = |probe: &&Probe| {
+            let tls = plan
+                .reach
+                .targets
+                .get(probe.target)
+                .is_some_and(|target| target.blocked.is_none() && target.kind.tls().is_some());
+            let taken = matches!(probe.outcome, Outcome::Answered(_) | Outcome::Broken { .. });
+            tls && taken && probe.captured.is_none()
+        };
+        let probes = self.reach.into_iter().flat_map(|seen| &seen.probes);
+        probes.filter(connected).filter_map(|probe| probe.address).take(TARGETS).collect()
+    }
+}
+
 /// Everybody, each once; not who is in the pod itself, for no packet goes out to him.
-pub(super) fn peers(plan: &Plan, pod: &Pod) -> Vec<Peer> {
+pub(super) fn peers(plan: &Plan, pod: &Pod, known: Known) -> Vec<Peer> {
     let file = dns::File::look(&plan.dns.resolv_conf);
     let question = match dns::zone(&plan.dns, &file) {
         Some(zone) => {
@@ -59,13 +99,23 @@ pub(super) fn peers(plan: &Plan, pod: &Pod) -> Vec<Peer> {
     };
     let nameservers = dns::addresses(plan, pod, &file).into_iter();
     let by_port = |to: &SocketAddr| if to.port() == DNS { Speaks::Dns } else { Speaks::Tls };
-    let mut known = BTreeSet::new();
+    let literal =
+        |server: &ApiServer| server.host.parse().ok().map(|ip| SocketAddr::new(ip, server.port));
+    let declared = plan.api.servers.iter().filter_map(literal);
+    let mut asked = BTreeSet::new();
     nameservers
         .map(|to| (to, Role::Nameserver, Speaks::Dns))
-        .chain(plan.service.map(|to| (to, Role::ApiServer, Speaks::Tls)))
+        .chain(
+            plan.service
+                .into_iter()
+                .chain(declared)
+                .chain(known.api_servers())
+                .map(|to| (to, Role::ApiServer, Speaks::Tls)),
+        )
         .chain(plan.mtu.targets.iter().map(|to| (*to, Role::Target, by_port(to))))
+        .chain(known.targets(plan).into_iter().map(|to| (to, Role::Target, Speaks::Tls)))
         .filter(|(to, ..)| !to.ip().is_loopback() && !pod.has_address(to.ip()))
-        .filter(|(to, ..)| known.insert(*to))
+        .filter(|(to, ..)| asked.insert(*to))
         .map(|(to, role, speaks)| Peer { to, role, speaks, question: question.clone() })
         .collect()
 }

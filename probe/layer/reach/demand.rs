@@ -27,14 +27,8 @@ pub(super) fn demands(target: &Target, probe: &Probe) -> Option<Result<String, C
         return Some(in_reply(probe, reply));
     }
     let Outcome::Answered(answer) = &probe.outcome else { return None };
-    let tls = match &target.kind {
-        Kind::Tls(_, tls)
-        | Kind::Http { tls: Some(tls), .. }
-        | Kind::Grpc { tls: Some(tls), .. } => Some(tls),
-        _ => None,
-    };
     let mut said = String::new();
-    if let (Some(tls), Some(certificate)) = (tls, probe.certificate()) {
+    if let (Some(tls), Some(certificate)) = (target.kind.tls(), probe.certificate()) {
         match of_certificate(tls, certificate) {
             Ok(words) => said = words,
             Err(complaint) => return Some(Err(complaint)),

@@ -47,16 +47,9 @@ pub async fn observe(plan: &Plan, pod: &Pod, patience: Duration) -> Seen {
 
 #[cfg(feature = "tls")]
 fn tools(plan: &Plan) -> Tools {
-    use super::target::{Kind, Target};
     use crate::net::tls::Client;
 
-    let tls = |target: &Target| {
-        matches!(
-            target.kind,
-            Kind::Tls(..) | Kind::Http { tls: Some(_), .. } | Kind::Grpc { tls: Some(_), .. }
-        )
-    };
-    let any = plan.reach.targets.iter().any(tls);
+    let any = plan.reach.targets.iter().any(|target| target.kind.tls().is_some());
     let new = || Client::new(plan.reach.ca_file.as_deref()).map_err(|failure| failure.told());
     Tools { shaker: any.then(new) }
 }

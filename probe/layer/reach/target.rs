@@ -163,6 +163,17 @@ impl Kind {
         }
     }
 
+    /// What TLS must show, of a target that speaks it.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Kind::Tls(_, tls)
+            | Kind::Http { tls: Some(tls), .. }
+            | Kind::Grpc { tls: Some(tls), .. } => Some(tls),
+            _ => None,
+        }
+    }
+
     /// The protocol as its scheme names it.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
