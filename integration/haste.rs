@@ -66,6 +66,17 @@ fn silence_in_every_layer_does_not_outlast_the_deadline_by_far() {
 }
 
 #[test]
+fn the_look_with_more_time_is_told_where_none_had_enough() {
+    let pod = pod();
+    pod.node.filter("input", "meta l4proto { tcp, udp } drop");
+    let gate = gate(&pod, &[DNS], &["--also", "dns,service", "--deadline", "6s"]);
+    let run = gate.env("KUBERNETES_SERVICE_HOST", "10.96.0.1").run().expect(40);
+    assert_eq!(run.report()["attempts"], 2, "{run}");
+    assert!(run.codes("fail").contains(&"service-silent".to_owned()), "{run}");
+    assert!(run.elapsed < Duration::from_millis(7500), "{run}");
+}
+
+#[test]
 fn a_silent_target_does_not_outlast_the_deadline_by_far() {
     let pod = pod();
     pod.node.filter("input", "tcp dport 81 drop");

@@ -13,6 +13,10 @@ use crate::{
     record::Seen,
 };
 
+/// A layer that begins with less than this takes who is slow for somebody who is silent, and ends
+/// after the time that there is.
+pub(super) const SCARCE: Duration = Duration::from_secs(1);
+
 /// One look: at the pod, and where that was asked for at its node. What was seen so far is in
 /// `slot` at any time, for a look that is cut short.
 pub(super) async fn look(plan: &mut Plan, patience: Duration, slot: &mut Option<Seen>) {
@@ -53,9 +57,9 @@ async fn look_at_pod(plan: &mut Plan, seen: &mut Seen, start: Instant, patience:
     if plan.asks(Layer::Dns) {
         seen.dns = Some(dns::observe(plan, &seen.pod, left()).await);
     }
-    // When time is up and the cause is known, the rest is left: hasty looks tell nothing new.
+    // When time is nearly up and the cause is known, the rest is left: haste tells nothing new.
     let late = |plan: &Plan, seen: &Seen| {
-        plan.waits && left().is_zero() && broken(&judge::look(plan, seen).findings)
+        plan.waits && left() < SCARCE && broken(&judge::look(plan, seen).findings)
     };
     if plan.asks(Layer::Service) && !late(plan, seen) {
         let service = service::observe(plan, &seen.pod, &seen.environment, left()).await;

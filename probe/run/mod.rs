@@ -87,8 +87,8 @@ impl Rounds {
             self.recording.seen = self.under_way.take();
             self.recording.course.attempts += 1;
             self.recording.course.elapsed_ms = self.elapsed_ms();
-            let hasty = patience < HASTE || start.elapsed() > patience;
-            let report = self.judged(hasty);
+            let crowded = start.elapsed() + look::SCARCE > patience;
+            let report = self.judged(patience < HASTE, crowded);
             self.note_when_ready(&report);
             if self.is_settled(&report) {
                 if report.verdict == Verdict::Ok {
@@ -142,13 +142,14 @@ impl Rounds {
     }
 
     /// The look just made; or the last one that had time enough, where both end above redirection:
-    /// haste can prove that everything holds, and not what does not.
-    fn judged(&mut self, hasty: bool) -> Report {
+    /// haste can prove that everything holds, and not what does not. `crowded`: the look used its
+    /// time up, so that the last layers had little of it; that is better than no time at all.
+    fn judged(&mut self, hasty: bool, crowded: bool) -> Report {
         let report = judge::judge(&self.recording);
         if !self.recording.plan.waits {
             return report;
         }
-        if !hasty {
+        if !hasty && (!crowded || self.unhurried.is_none()) {
             self.unhurried.clone_from(&self.recording.seen);
             return report;
         }
