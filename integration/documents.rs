@@ -88,6 +88,26 @@ fn the_manual_page_has_every_flag() {
     }
 }
 
+#[test]
+fn help_fits_a_hundred_columns() {
+    let pod = World::V4.start();
+    let all = Cli::command();
+    // The drop-ins' help has the form of the programs whose place they take.
+    let own = all.get_subcommands().filter(|command| !command.is_disable_help_flag_set());
+    let commands: Vec<String> = own.map(|command| command.get_name().to_owned()).collect();
+    assert!(commands.len() > 5, "{commands:?}");
+    let commands = [commands, vec![String::new()]].concat();
+    for command in &commands {
+        for help in ["-h", "--help"] {
+            let words = [command.as_str(), help];
+            let run = pod.run(Who::App, &words[usize::from(command.is_empty())..]).expect(0);
+            let wide: Vec<&str> =
+                run.stdout.lines().filter(|line| line.chars().count() > 100).collect();
+            assert_eq!(wide, Vec::<&str>::new(), "{command} {help}");
+        }
+    }
+}
+
 /// Flags of the Istio drop-in, which has a command line of its own.
 const DROP_IN: [&str; 4] =
     ["strict-flags", "termination-message-text", "run-validation", "probe-timeout"];
