@@ -13,13 +13,13 @@ use crate::{
     finding::{Code, Layer},
     judge,
     layer::{
-        dns, mtu, reach,
+        dns, link, mtu, reach,
         redirect::{self, Flow, Promise, flows},
         route, service,
     },
     logging::LogArgs,
     peer::{self, PeerPlan},
-    plan::{Mode, Plan},
+    plan::{Extra, Mode, Plan},
     pod,
     record::Recording,
     report::{
@@ -225,6 +225,9 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
     let pod = pod::snapshot(&plan.watched_ports());
     let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
     let mut lines = String::new();
+    if plan.extra.contains(&Extra::AddressConflict) {
+        lines.push_str(&link::planned(&pod));
+    }
     if plan.asks(Layer::Route) {
         lines.extend(route::packets(plan, &pod, &environment).into_iter().map(
             |(transport, to, hop, link)| {

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cause::Cause,
-    layer::{dns, mtu, node, reach, redirect, route, service},
+    layer::{dns, link, mtu, node, reach, redirect, route, service},
     plan::Plan,
-    pod::{Environment, Look, Pod, wear::Losses},
+    pod::{Environment, Look, Pod, track::Drops, wear::Losses},
     rules,
 };
 
@@ -24,6 +24,9 @@ pub struct Seen {
     /// What links had lost at the beginning and at the end of the look, where that was asked for.
     #[serde(default)]
     pub losses: Option<[Look<Vec<Losses>>; 2]>,
+    /// Who claims addresses on the pod's links, where that was asked for.
+    #[serde(default)]
+    pub claims: Option<Vec<link::Asked>>,
     /// The route layer; absent where the link layer is broken or it was not asked for.
     #[serde(default)]
     pub route: Option<route::Seen>,
@@ -40,6 +43,10 @@ pub struct Seen {
     pub rules: Option<rules::Seen>,
     /// The dns layer; likewise.
     pub dns: Option<dns::Seen>,
+    /// What connection tracking had dropped before and after the nameservers were asked, where that
+    /// was asked for.
+    #[serde(default)]
+    pub tracking: Option<[Look<Drops>; 2]>,
     /// The service layer; likewise.
     #[serde(default)]
     pub service: Option<service::Seen>,
@@ -62,12 +69,14 @@ impl Seen {
             pod,
             environment,
             losses: None,
+            claims: None,
             route: None,
             survey: None,
             redirect: None,
             awaited: None,
             rules: None,
             dns: None,
+            tracking: None,
             service: None,
             reach: None,
             mtu: None,

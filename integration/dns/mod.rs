@@ -4,6 +4,8 @@
 mod asked_for;
 /// Many questions in a row.
 mod burst;
+/// What connection tracking drops.
+mod drops;
 /// RES_OPTIONS and LOCALDOMAIN.
 mod environment;
 /// resolv.conf, read by everybody in his own way.

@@ -68,7 +68,12 @@ fn proxies_of_the_environment_are_targets_when_asked_for() {
     assert_eq!(closed.cause(), "reach-refused", "{closed}");
     run("", "http://10.77.0.1:3129").expect(0);
     let unknown = run("env-prox", "").expect(2);
-    assert!(unknown.stderr.contains("link-drops, rp-filter, env-proxy"), "{unknown}");
+    assert!(
+        unknown
+            .stderr
+            .contains("link-drops, address-conflict, rp-filter, conntrack-drops, env-proxy"),
+        "{unknown}"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The pod's network below the mesh: every way in which links, addresses and routes break, and pod
 //! networks that look odd and are not.
 
+/// Addresses that somebody else has, too.
+mod conflict;
 /// What is looked at only on request.
 mod extra;
 mod gateway;

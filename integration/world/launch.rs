@@ -25,6 +25,8 @@ pub enum Who {
     Root,
     /// 0:0 with `CAP_SETUID`, `CAP_SETGID` and `CAP_NET_ADMIN`.
     NetAdmin,
+    /// 0:0 with `CAP_NET_RAW`.
+    NetRaw,
     /// These, without capabilities.
     Ids(u32, u32),
 }
@@ -37,7 +39,7 @@ impl Who {
         match self {
             Who::Proxy => (1337, 1337),
             Who::App => (65532, 65532),
-            Who::Root | Who::NetAdmin => (0, 0),
+            Who::Root | Who::NetAdmin | Who::NetRaw => (0, 0),
             Who::Ids(uid, gid) => (uid, gid),
         }
     }
@@ -47,6 +49,7 @@ impl Who {
         match self {
             Who::Root => "-all,+setuid,+setgid",
             Who::NetAdmin => "-all,+setuid,+setgid,+net_admin",
+            Who::NetRaw => "-all,+net_raw",
             Who::Proxy | Who::App | Who::Ids(..) => "-all",
         }
     }

@@ -58,9 +58,11 @@ pub struct LookArgs {
     )]
     also: values::Layers,
 
-    /// Look at these, too: link-drops (losses of interfaces meanwhile), rp-filter (strict reverse
-    /// path filtering beside the default route), env-proxy (the web proxies that the environment
-    /// names).
+    /// Look at these, too: link-drops (losses of interfaces meanwhile), address-conflict (ARP for
+    /// the pod's own IPv4 addresses, which needs `NET_RAW`), rp-filter (strict reverse path filtering
+    /// beside the default route), conntrack-drops (what connection tracking drops while nameservers
+    /// are asked; the node's own with `hostNetwork` or `--host-root`), env-proxy (the web proxies that
+    /// the environment names).
     #[arg(
         long,
         env = "PODPROBE_EXTRA",
@@ -179,7 +181,12 @@ impl LookArgs {
                 "--require names proofs of the redirect layer, which is left out".to_owned()
             );
         }
-        for (extra, layer) in [(Extra::LinkDrops, Layer::Link), (Extra::RpFilter, Layer::Route)] {
+        for (extra, layer) in [
+            (Extra::LinkDrops, Layer::Link),
+            (Extra::AddressConflict, Layer::Link),
+            (Extra::RpFilter, Layer::Route),
+            (Extra::ConntrackDrops, Layer::Dns),
+        ] {
             if self.extra.0.contains(&extra) && !asked_for.contains(&layer) {
                 let name = layer.name();
                 return Err(format!("--extra names a look of the {name} layer, which is left out"));
@@ -204,7 +211,7 @@ impl LookArgs {
             families: self.promise.families.map(|families| families.0),
             layers: asked_for,
             by_name,
-            dns: self.dns.into_plan(),
+            dns: self.dns.into_plan(self.extra.0.contains(&Extra::ConntrackDrops)),
             api: self.service.into_plan(),
             mtu: self.mtu.into_plan(),
             reach,

@@ -174,6 +174,14 @@ pub(super) const DNS_DELAY_RACE: Meaning = row(
     "run NodeLocal DNSCache; for glibc, set options single-request-reopen or use-vc in dnsConfig",
     "musl has no such options. Resolvers that take a port for each question (hickory, Go's own with some settings) never see it; a plain query looks healthy.",
 );
+pub(super) const CONNTRACK_INSERT_FAILED: Meaning = row(
+    Warn,
+    Dns,
+    "connection tracking drops packets while nameservers are asked",
+    "Two packets of one new flow race (A and AAAA from one port, kubernetes #56903), two flows are translated to one port, or the table is full.",
+    "run NodeLocal DNSCache; let masquerading choose ports at random (--random-fully); look at nf_conntrack_count beside nf_conntrack_max on the node",
+    "Asked for by --extra conntrack-drops. The counters are those of everybody in the network namespace, not of podprobe's questions alone; the node's are seen with hostNetwork, or with --host-root.",
+);
 pub(super) const DNS_LOSSY: Meaning = row(
     Warn,
     Dns,

@@ -142,6 +142,14 @@ pub(super) const CONNTRACK_NEAR_FULL: Meaning = row(
     "raise net.netfilter.nf_conntrack_max on the node, or find who opens so many connections (`conntrack -S`)",
     "The count is this network namespace's alone, the limit is the node's: what other pods and the node itself track is not seen here.",
 );
+pub(super) const ADDRESS_CONFLICT: Meaning = row(
+    Fail,
+    Link,
+    "somebody else on the link answers for the pod's IPv4 address",
+    "Two machines or pods have the address: IPAM gave it out twice, its data were lost or restored, a range is used by two nodes, or somebody took it by hand.",
+    "find the hardware address in the bridge's or switch's table, or by `ip neighbour` on the node; then delete the pod that should not have the address",
+    "Asked for by --extra address-conflict. Who answers for addresses that nobody has, too, is a proxy (proxy ARP), and no conflict. ipvlan gives all pods of a node one hardware address: there, nobody can be told apart.",
+);
 pub(super) const LINK_DROPS_RISING: Meaning = row(
     Warn,
     Link,

@@ -161,6 +161,9 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     if let Some(dns_seen) = &seen.dns {
         judged.findings.extend(dns::judge(plan, &seen.pod, dns_seen));
     }
+    if let Some([before, after]) = &seen.tracking {
+        judged.findings.extend(dns::judge_drops(before, after));
+    }
     if let Some(service_seen) = &seen.service {
         judged.findings.extend(service::judge(plan, &seen.pod, service_seen));
     }
@@ -199,6 +202,9 @@ pub fn before_redirect(plan: &Plan, seen: &Seen) -> Vec<Finding> {
         findings.extend(link::judge(plan, &seen.pod, &seen.environment));
         if let Some([before, after]) = &seen.losses {
             findings.extend(link::judge_losses(before, after));
+        }
+        if let Some(asked) = &seen.claims {
+            findings.extend(link::judge_claims(&seen.pod, asked));
         }
     }
     if let Some(routes) = &seen.route {

@@ -1,5 +1,6 @@
 //! The only place with socket options and netlink messages.
 
+pub mod arp;
 pub mod client;
 pub mod datagram;
 pub mod dial;

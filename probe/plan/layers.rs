@@ -18,8 +18,12 @@ use crate::layer::reach::Target;
 pub enum Extra {
     /// Whether interfaces lose packets while podprobe looks.
     LinkDrops,
+    /// Whether somebody else on the link has one of the pod's IPv4 addresses.
+    AddressConflict,
     /// Whether strict reverse path filtering drops what comes in beside the default route.
     RpFilter,
+    /// Whether connection tracking drops packets while nameservers are asked.
+    ConntrackDrops,
     /// Whether the web proxies that the environment names can be connected to.
     EnvProxy,
 }

@@ -3,11 +3,14 @@
 use std::io;
 
 use netlink_packet_core::{parse_string, parse_u32};
-use netlink_packet_route::link::{LinkFlags, LinkHeader};
-use nix::libc::{IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU, RTM_GETLINK};
+use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkLayerType};
+use nix::libc::{IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU, RTM_GETLINK};
 use serde::{Deserialize, Serialize};
 
-use crate::net::netlink::{Netlink, attributes};
+use crate::net::{
+    arp::Hardware,
+    netlink::{Netlink, attributes},
+};
 
 /// Size of `struct ifinfomsg`.
 const HEADER_BYTES: usize = 16;
@@ -31,6 +34,12 @@ pub struct Link {
     /// What made it: `veth`, `bridge`, `dummy`, …; none for lo and for hardware.
     #[serde(default)]
     pub kind: Option<String>,
+    /// The address on the Ethernet, as `02:00:00:00:00:07`; none on links of another kind.
+    #[serde(default)]
+    pub hardware: Option<String>,
+    /// Neighbours are asked for by ARP (no `IFF_NOARP`).
+    #[serde(default)]
+    pub arp: bool,
 }
 
 /// Fallback tunnel devices that the kernel puts into every network namespace (kernel
@@ -67,11 +76,12 @@ pub(super) fn name_of(links: &[Link], index: u32) -> String {
 
 fn read(body: &[u8]) -> Option<Link> {
     let header = LinkHeader::parse(body).ok()?;
-    let (mut name, mut mtu, mut kind) = (None, None, None);
+    let (mut name, mut mtu, mut kind, mut hardware) = (None, None, None, None);
     for attribute in attributes(body, HEADER_BYTES) {
         match attribute.kind() {
             IFLA_IFNAME => name = parse_string(attribute.value()).ok(),
             IFLA_MTU => mtu = parse_u32(attribute.value()).ok(),
+            IFLA_ADDRESS => hardware = Hardware::try_from(attribute.value()).ok(),
             IFLA_LINKINFO => kind = kind_in(attribute.value()),
             _ => {}
         }
@@ -84,7 +94,23 @@ fn read(body: &[u8]) -> Option<Link> {
         mtu: mtu.unwrap_or_default(),
         loopback: header.flags.contains(LinkFlags::Loopback),
         kind,
+        hardware: hardware.filter(|_| header.link_layer_type == LinkLayerType::Ether).map(text),
+        arp: !header.flags.contains(LinkFlags::Noarp),
     })
+}
+
+/// A hardware address as people write it.
+#[must_use]
+pub fn text(hardware: Hardware) -> String {
+    hardware.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// The bytes of what [`text`] wrote.
+#[must_use]
+pub fn hardware(text: &str) -> Option<Hardware> {
+    let bytes: Option<Vec<u8>> =
+        text.split(':').map(|part| u8::from_str_radix(part, 16).ok()).collect();
+    Hardware::try_from(bytes?).ok()
 }
 
 /// The kind among the attributes that are nested in `IFLA_LINKINFO`.
@@ -101,7 +127,8 @@ pub(crate) mod tests {
     pub(crate) fn sample() -> Vec<Link> {
         let link = |index, name: &str, mtu, loopback| {
             let name = name.to_owned();
-            Link { index, name, up: true, running: true, mtu, loopback, kind: None }
+            let (kind, hardware) = (None, None);
+            Link { index, name, up: true, running: true, mtu, loopback, kind, hardware, arp: true }
         };
         vec![link(1, "lo", 65536, true), link(2, "eth0", 1500, false)]
     }
@@ -139,6 +166,15 @@ pub(crate) mod tests {
         assert_eq!(links.iter().map(Link::is_given).collect::<Vec<_>>(), [false, true]);
         links[1].name = "sit0".into();
         assert!(!links[1].is_given());
+    }
+
+    #[test]
+    fn a_hardware_address_is_read_as_it_was_written() {
+        let bytes = [0xee, 0, 1, 2, 3, 0xff];
+        assert_eq!(text(bytes), "ee:00:01:02:03:ff");
+        assert_eq!(hardware(&text(bytes)), Some(bytes));
+        assert_eq!(hardware("ee:00"), None);
+        assert_eq!(hardware("+1:00:01:02:03:ff:00"), None);
     }
 
     #[test]

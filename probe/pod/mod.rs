@@ -18,6 +18,7 @@ mod resolv_conf_tests;
 pub mod route;
 pub mod rule;
 pub mod show;
+pub mod track;
 pub mod wear;
 
 use std::net::IpAddr;

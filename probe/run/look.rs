@@ -6,7 +6,7 @@ use crate::{
     detect,
     finding::{Finding, Layer, Severity},
     judge,
-    layer::{dns, mtu, node, reach, redirect, route, service},
+    layer::{dns, link, mtu, node, reach, redirect, route, service},
     plan::{Extra, Listeners, Plan},
     pod::{self, Pod},
     profile,
@@ -39,6 +39,9 @@ pub(super) async fn look(plan: &mut Plan, patience: Duration, slot: &mut Option<
 /// longer than `patience`.
 async fn look_at_pod(plan: &mut Plan, seen: &mut Seen, start: Instant, patience: Duration) {
     let left = || patience.saturating_sub(start.elapsed());
+    if plan.extra.contains(&Extra::AddressConflict) {
+        seen.claims = Some(link::claims(&seen.pod).await);
+    }
     if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, seen)) {
         let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
         seen.route = Some(routes);
@@ -55,7 +58,10 @@ async fn look_at_pod(plan: &mut Plan, seen: &mut Seen, start: Instant, patience:
     // From here on each layer is looked at, whatever became of the others: who answers tells why
     // the rest does not.
     if plan.asks(Layer::Dns) {
+        let counted = plan.extra.contains(&Extra::ConntrackDrops);
+        let before = counted.then(|| node::tracked(plan));
         seen.dns = Some(dns::observe(plan, &seen.pod, left()).await);
+        seen.tracking = before.map(|before| [before, node::tracked(plan)]);
     }
     // When time is nearly up and the cause is known, the rest is left: haste tells nothing new.
     let late = |plan: &Plan, seen: &Seen| {

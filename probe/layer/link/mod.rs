@@ -1,6 +1,8 @@
 //! Link: interfaces, their addresses, and what the environment says about both.
 
 mod address;
+mod claim;
+mod conflict;
 mod environment;
 mod interface;
 #[cfg(test)]
@@ -14,6 +16,8 @@ use crate::{
     pod::{Environment, Family, Link, Pod},
 };
 
+pub use claim::{Asked, Claim, claims, planned};
+pub use conflict::judge_claims;
 pub use wear::judge_losses;
 
 /// Both families, the older first.

@@ -20,7 +20,9 @@ mod program;
 mod runtime;
 mod seen;
 mod spot;
+mod tracked;
 
 pub use judge::judge;
 pub use observe::observe;
 pub use seen::Seen;
+pub use tracked::tracked;
