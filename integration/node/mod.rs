@@ -4,6 +4,8 @@
 mod chain;
 /// The texts.
 pub mod conf;
+/// Plugins that are run.
+mod exec;
 /// Which file counts, and what is wrong with it.
 mod file;
 /// The trees.

@@ -27,6 +27,8 @@ pub enum Who {
     NetAdmin,
     /// 0:0 with `CAP_NET_RAW`.
     NetRaw,
+    /// 0:0 with `CAP_SYS_CHROOT`.
+    SysChroot,
     /// These, without capabilities.
     Ids(u32, u32),
 }
@@ -39,7 +41,7 @@ impl Who {
         match self {
             Who::Proxy => (1337, 1337),
             Who::App => (65532, 65532),
-            Who::Root | Who::NetAdmin | Who::NetRaw => (0, 0),
+            Who::Root | Who::NetAdmin | Who::NetRaw | Who::SysChroot => (0, 0),
             Who::Ids(uid, gid) => (uid, gid),
         }
     }
@@ -50,6 +52,7 @@ impl Who {
             Who::Root => "-all,+setuid,+setgid",
             Who::NetAdmin => "-all,+setuid,+setgid,+net_admin",
             Who::NetRaw => "-all,+net_raw",
+            Who::SysChroot => "-all,+sys_chroot",
             Who::Proxy | Who::App | Who::Ids(..) => "-all",
         }
     }

@@ -198,6 +198,9 @@ impl LookArgs {
         if command == "gate" {
             reach.fits(self.deadline)?;
         }
+        if self.node.exec_cni && !asked_for.contains(&Layer::Node) {
+            return Err("--exec-cni runs the node's plugins: name its root by --host-root".into());
+        }
         let mesh = self.promise.mesh_name();
         Ok(Plan {
             await_inbound: self.await_inbound,

@@ -36,6 +36,22 @@ pub struct NodeArgs {
         hide_default_value = true
     )]
     cni_bin_dir: Paths,
+
+    /// Run the host's own programs: each plugin of the active CNI configuration, with
+    /// CNI_COMMAND=VERSION and the host's root as its own (`SYS_CHROOT`), to see that it starts and
+    /// knows the configuration's version.
+    #[arg(
+        long,
+        env = "PODPROBE_EXEC_CNI",
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_default_value = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(super) exec_cni: bool,
 }
 
 impl NodeArgs {
@@ -50,6 +66,7 @@ impl NodeArgs {
             host_root: self.host_root.unwrap_or(host_root),
             conf_dirs: self.cni_conf_dir.0,
             bin_dirs: self.cni_bin_dir.0,
+            exec: self.exec_cni,
         }
     }
 }

@@ -118,6 +118,30 @@ pub(super) const CNI_PLUGIN_INTERPRETER_MISSING: Meaning = row(
     "install a static build of the plugin",
     "execve(2) says ENOENT, as if the program itself were missing. Judged only where the whole root is mounted.",
 );
+pub(super) const CNI_PLUGIN_DOES_NOT_START: Meaning = row(
+    Fail,
+    Node,
+    "a plugin's program does not start",
+    "It is damaged, built for a newer processor, or needs a library that the node does not have.",
+    "install the plugin again, as a static build for this node's processor",
+    "Asked for by --exec-cni, which runs it. What may be the container's own confinement is unknown instead.",
+);
+pub(super) const CNI_PLUGIN_VERSION_UNSUPPORTED: Meaning = row(
+    Fail,
+    Node,
+    "a plugin does not know the configuration's cniVersion",
+    "The configuration was written for newer plugins than the node has, or the plugins dropped an old version.",
+    "install the plugins that the configuration was written for, or name a cniVersion that all of them support",
+    "Asked for by --exec-cni. A configuration without cniVersion counts as 0.1.0.",
+);
+pub(super) const CNI_PLUGIN_VERSION_UNTOLD: Meaning = row(
+    Warn,
+    Node,
+    "a plugin does not tell which versions it supports",
+    "A script without the VERSION command, or a plugin that fails before it looks at the command.",
+    "look at what it says; CRI-O passes over a configuration with such a plugin, containerd does not ask",
+    "Asked for by --exec-cni.",
+);
 pub(super) const CNI_MESH_NOT_CHAINED: Meaning = row(
     Fail,
     Node,

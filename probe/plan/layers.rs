@@ -163,11 +163,14 @@ pub struct NodePlan {
     pub conf_dirs: Vec<String>,
     /// Directories of CNI plugins, likewise.
     pub bin_dirs: Vec<String>,
+    /// Run the active configuration's plugins, to ask them for their versions.
+    #[serde(default)]
+    pub exec: bool,
 }
 
 impl Default for NodePlan {
     fn default() -> NodePlan {
         let host_root = PathBuf::from("/host");
-        NodePlan { host_root, conf_dirs: Vec::new(), bin_dirs: Vec::new() }
+        NodePlan { host_root, conf_dirs: Vec::new(), bin_dirs: Vec::new(), exec: false }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     mesh, needs, pool,
     runtime::Runtime,
     seen::Content,
-    spot,
+    spot, version,
 };
 use crate::finding::{Code, Finding};
 
@@ -26,6 +26,7 @@ pub(super) fn judge(judging: &Judging, path: &str, list: &List) -> Vec<Finding> 
     findings.extend(lost(judging, &chain));
     findings.extend(duplicates(judging, &chain));
     findings.extend(programs(judging, &chain));
+    findings.extend(version::judge(judging, path, list, &chain));
     findings.extend(mesh::judge(judging, path, &chain));
     findings.extend(missing(judging, &chain));
     findings.extend(pool::judge(judging.seen, &chain));
@@ -33,7 +34,7 @@ pub(super) fn judge(judging: &Judging, path: &str, list: &List) -> Vec<Finding> 
 }
 
 /// `/etc/cni/net.d/10-calico.conflist, line 12, column 15`.
-fn at(judging: &Judging, file: &str, pointer: &str) -> String {
+pub(super) fn at(judging: &Judging, file: &str, pointer: &str) -> String {
     match judging.seen.files.get(file).map(|file| &file.content) {
         Some(Content::Text(text)) => {
             let spot::Spot { line, column } = spot::of(text, pointer);

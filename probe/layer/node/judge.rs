@@ -8,7 +8,7 @@ use super::{
     conf::{self, Refused},
     runtime::{OTHER_CONF_DIRS, Runtime},
     seen::{Content, Seen, join},
-    spot,
+    spot, version,
 };
 use crate::{
     finding::{Code, Finding, Severity},
@@ -45,10 +45,7 @@ fn printable(text: &str) -> String {
 }
 
 fn judge_files(plan: &Plan, seen: &Seen) -> Vec<Finding> {
-    let runtime = match seen.runtimes.as_slice() {
-        [Runtime::CriO] => Runtime::CriO,
-        _ => Runtime::Containerd,
-    };
+    let runtime = Runtime::that_counts(&seen.runtimes);
     let judging = Judging { plan, seen, runtime, candidates: seen.candidates() };
     if let Some(errno) = &seen.closed {
         let root = plan.node.host_root.display();
@@ -177,6 +174,10 @@ impl Judging<'_> {
         let aside = self.set_aside(path);
         if !aside.is_empty() {
             finding = finding.with("setAside", aside);
+        }
+        let versions = version::told(self.seen, &chain);
+        if !versions.is_empty() {
+            finding = finding.with("supportedVersions", versions);
         }
         if !chain.unfollowed.is_empty() {
             finding = finding.with("notLookedAt", chain.unfollowed);

@@ -5,6 +5,7 @@
 //! each runtime takes, `chain` follows it, `judge` and `active` say what it means.
 
 mod active;
+mod answer;
 mod chain;
 mod choose;
 mod conf;
@@ -17,10 +18,12 @@ mod needs;
 mod observe;
 mod pool;
 mod program;
+mod run_plugin;
 mod runtime;
 mod seen;
 mod spot;
 mod tracked;
+mod version;
 
 pub use judge::judge;
 pub use observe::observe;

@@ -1,14 +1,17 @@
 //! Looking at the node's files: which are there, and what the first bytes of programs say.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{
     chain::{self, Chain},
+    choose::{Choice, choose},
     conf,
+    fit::{Fitness, fitness},
     host::{Host, Kind, Place},
     mask::masked,
     mesh, needs, pool,
     program::{self, HEAD, Head, Machine},
+    run_plugin,
     runtime::{self, Runtime, Told},
     seen::{Content, File, Program, Seen, join},
 };
@@ -37,6 +40,9 @@ pub fn observe(plan: &Plan) -> Seen {
     look.node(&plan.node);
     look.configurations();
     look.programs(&mesh::plugins(&plan.mesh));
+    if plan.node.exec {
+        look.answers(&plan.node.host_root);
+    }
     look.needs();
     look.pools();
     look.seen
@@ -211,6 +217,29 @@ impl Looking {
             _ => None,
         };
         Program { place, head, interpreter }
+    }
+
+    /// Runs the programs of the active configuration that look as if they could be run.
+    fn answers(&mut self, root: &Path) {
+        let seen = &self.seen;
+        let runtime = Runtime::that_counts(&seen.runtimes);
+        let active = match choose(seen, runtime, &seen.candidates()) {
+            Some(Choice::File(path)) => path,
+            _ => return,
+        };
+        let chain = seen.chain(&active).unwrap_or_default();
+        let kinds: BTreeSet<&str> = chain.uses.iter().map(|used| used.kind.as_str()).collect();
+        let fit = kinds.into_iter().filter_map(|kind| match fitness(seen, kind) {
+            Fitness::Fit(path) => Some(path),
+            _ => None,
+        });
+        let alone = |path: &String| {
+            let program = seen.programs.get(path)?;
+            let alone = matches!(program.head, Some(Ok(Head::Elf { interpreter: None, .. })));
+            program.place.as_ref().ok().filter(|_| alone).map(|place| place.real.clone())
+        };
+        let programs = fit.map(|path| (path.clone(), alone(&path))).collect();
+        self.seen.answers = run_plugin::run(root, programs).into_iter().collect();
     }
 
     fn needs(&mut self) {

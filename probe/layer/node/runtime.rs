@@ -13,6 +13,16 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    /// Of those whose sockets are there, the one whose choice counts: containerd, unless CRI-O's
+    /// alone is there.
+    #[must_use]
+    pub fn that_counts(found: &[Runtime]) -> Runtime {
+        match found {
+            [Runtime::CriO] => Runtime::CriO,
+            _ => Runtime::Containerd,
+        }
+    }
+
     /// The name that people know.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -9,6 +9,7 @@ use super::{
     conf,
     host::{Kind, Lost, Place},
     program::{Head, Machine},
+    run_plugin::Ran,
     runtime::Runtime,
 };
 
@@ -69,6 +70,9 @@ pub struct Seen {
     pub files: BTreeMap<String, File>,
     /// The programs by their paths.
     pub programs: BTreeMap<String, Program>,
+    /// What the programs of the active configuration answered, by their paths, if they were run.
+    #[serde(default)]
+    pub answers: BTreeMap<String, Ran>,
     /// What else configurations name, by path.
     pub mentioned: BTreeMap<String, Result<Place, Lost>>,
     /// Flannel's subnets, where its file is there.
