@@ -40,7 +40,9 @@ fn install(host: &Host, from: &str, to: &str) -> Vec<String> {
     let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
     let libraries: Vec<String> = libraries.map(str::to_owned).collect();
     assert!(!libraries.is_empty(), "{from} is linked: {listed}");
-    libraries.iter().for_each(|library| copy(library, library));
+    for library in &libraries {
+        copy(library, library);
+    }
     libraries
 }
 

@@ -73,9 +73,14 @@ fn without_the_capability_it_is_unknown() {
     let _machine = beside(&pod, "ip address add 10.77.0.2/24 dev beside");
     for who in [Who::App, Who::NetAdmin] {
         let run = look(&pod, who).expect(5);
-        assert_eq!(run.codes("unknown"), ["probe-failed", "proof-required"], "{run}");
-        let said = run.reason("probe-failed");
+        assert_eq!(run.codes("unknown"), ["not-observable", "proof-required"], "{run}");
+        let said = run.reason("not-observable");
         assert!(said.ends_with("EPERM, which needs CAP_NET_RAW"), "{said}");
+        // Waiting for the capability serves nothing: a gate says so at once.
+        let gate = pod
+            .run(who, &[&["gate", "--only", "link"], &LOOK[2..], &["enforce"]].concat())
+            .expect(5);
+        assert_eq!(gate.report()["attempts"], 1, "{gate}");
         assert!(run.stdout.contains("add NET_RAW to the container's capabilities"), "{run}");
     }
 }

@@ -38,7 +38,7 @@ pub struct NodeArgs {
     cni_bin_dir: Paths,
 
     /// Run the host's own programs: each plugin of the active CNI configuration, with
-    /// CNI_COMMAND=VERSION and the host's root as its own (`SYS_CHROOT`), to see that it starts and
+    /// `CNI_COMMAND=VERSION` and the host's root as its own (`SYS_CHROOT`), to see that it starts and
     /// knows the configuration's version.
     #[arg(
         long,

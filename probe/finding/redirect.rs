@@ -286,7 +286,7 @@ pub(super) const NOT_OBSERVABLE: Meaning = row(
     Unknown,
     Redirect,
     "this identity cannot see it",
-    "netfilter's owner match shows the proxy's rules only to the proxy's uid and gid, and the application's only to others.",
+    "netfilter's owner match shows the proxy's rules only to the proxy's uid and gid, and the application's only to others; a packet socket is for those with NET_RAW alone.",
     "add a second init container with the other uid, or run one as uid 0 with SETUID and SETGID",
     "Unknown is not a pass: --require makes it a failure.",
 );

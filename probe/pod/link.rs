@@ -34,12 +34,10 @@ pub struct Link {
     /// What made it: `veth`, `bridge`, `dummy`, …; none for lo and for hardware.
     #[serde(default)]
     pub kind: Option<String>,
-    /// The address on the Ethernet, as `02:00:00:00:00:07`; none on links of another kind.
+    /// What it tells neighbours by ARP on an Ethernet, as `02:00:00:00:00:07`; none on links of
+    /// another kind, and where ARP is off (`IFF_NOARP`).
     #[serde(default)]
     pub hardware: Option<String>,
-    /// Neighbours are asked for by ARP (no `IFF_NOARP`).
-    #[serde(default)]
-    pub arp: bool,
 }
 
 /// Fallback tunnel devices that the kernel puts into every network namespace (kernel
@@ -86,6 +84,8 @@ fn read(body: &[u8]) -> Option<Link> {
             _ => {}
         }
     }
+    let speaks_arp =
+        header.link_layer_type == LinkLayerType::Ether && !header.flags.contains(LinkFlags::Noarp);
     Some(Link {
         index: header.index,
         name: name.unwrap_or_else(|| format!("#{}", header.index)),
@@ -94,8 +94,7 @@ fn read(body: &[u8]) -> Option<Link> {
         mtu: mtu.unwrap_or_default(),
         loopback: header.flags.contains(LinkFlags::Loopback),
         kind,
-        hardware: hardware.filter(|_| header.link_layer_type == LinkLayerType::Ether).map(text),
-        arp: !header.flags.contains(LinkFlags::Noarp),
+        hardware: hardware.filter(|_| speaks_arp).map(text),
     })
 }
 
@@ -128,7 +127,7 @@ pub(crate) mod tests {
         let link = |index, name: &str, mtu, loopback| {
             let name = name.to_owned();
             let (kind, hardware) = (None, None);
-            Link { index, name, up: true, running: true, mtu, loopback, kind, hardware, arp: true }
+            Link { index, name, up: true, running: true, mtu, loopback, kind, hardware }
         };
         vec![link(1, "lo", 65536, true), link(2, "eth0", 1500, false)]
     }

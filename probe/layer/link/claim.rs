@@ -82,7 +82,7 @@ impl Asked {
 
 /// The links that have ARP and an IPv4 address: index, hardware address, what to ask.
 fn questions(pod: &Pod) -> Vec<(u32, Hardware, Asked)> {
-    let links = pod.links.list().iter().filter(|l| l.is_given() && l.works() && l.arp);
+    let links = pod.links.list().iter().filter(|l| l.is_given() && l.works());
     links.filter_map(|link| question(link, pod)).collect()
 }
 

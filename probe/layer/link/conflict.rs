@@ -37,7 +37,10 @@ fn unseen(asked: &[Asked]) -> Option<Finding> {
     let (links, refused) = (links.join(", "), ["EPERM", "EACCES"].contains(&errno.as_str()));
     let needs = if refused { ", which needs CAP_NET_RAW" } else { "" };
     let reason = format!("ask on {links} who has the pod's addresses: {why}{needs}");
-    let mut finding = Finding::unseen(Layer::Link, "address conflict", reason);
+    // Another look serves nothing without the capability.
+    let code = if refused { Code::NotObservable } else { Code::ProbeFailed };
+    let finding = Finding::new(code, "address conflict", reason);
+    let mut finding = Finding { layer: Layer::Link, ..finding };
     if refused {
         "add NET_RAW to the container's capabilities, such as by `kubectl debug --profile=netadmin`"
             .clone_into(&mut finding.hint);

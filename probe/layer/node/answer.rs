@@ -84,7 +84,7 @@ fn read(stdout: &str) -> Answer {
     let Some(version) = answer.get("cniVersion").and_then(Value::as_str) else { return untold() };
     let versions = answer.get("supportedVersions").and_then(Value::as_array);
     let words: Option<Vec<String>> =
-        versions.map(|all| all.iter().map(|v| v.as_str().map(str::to_owned)).collect()).flatten();
+        versions.and_then(|all| all.iter().map(|v| v.as_str().map(str::to_owned)).collect());
     match words {
         Some(words) if !words.is_empty() => Answer::Supports(words),
         None if versions.is_none() && version == "0.2.0" => {

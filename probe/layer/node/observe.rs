@@ -223,10 +223,7 @@ impl Looking {
     fn answers(&mut self, root: &Path) {
         let seen = &self.seen;
         let runtime = Runtime::that_counts(&seen.runtimes);
-        let active = match choose(seen, runtime, &seen.candidates()) {
-            Some(Choice::File(path)) => path,
-            _ => return,
-        };
+        let Some(Choice::File(active)) = choose(seen, runtime, &seen.candidates()) else { return };
         let chain = seen.chain(&active).unwrap_or_default();
         let kinds: BTreeSet<&str> = chain.uses.iter().map(|used| used.kind.as_str()).collect();
         let fit = kinds.into_iter().filter_map(|kind| match fitness(seen, kind) {
