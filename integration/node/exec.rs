@@ -189,6 +189,25 @@ fn who_does_not_end_is_ended_with_all_that_it_started() {
 }
 
 #[test]
+fn with_sys_admin_a_plugin_has_no_network() {
+    let pod = pod();
+    let looks = "while read -r name rest; do
+                     [ \"$name\" != eth0: ] || exit 7
+                 done < /proc/self/net/dev";
+    let host = portmap(&pod, &format!("{looks}\n{}", ANSWERS.trim_start_matches("#!/bin/sh")));
+    host.directory("proc");
+    let root = host.root.display().to_string();
+    let flags = ["check", "node", "--mesh", "none", "--output", "json", "--exec-cni"];
+    let run = |who: Who| {
+        let launch = pod.launch(who, &[&flags[..], &["--host-root", &root]].concat());
+        launch.stage(format!("mount --bind /proc {root}/proc")).run()
+    };
+    fine(run(Who::SysAdmin));
+    let said = found(run(Who::SysChroot), "cni-plugin-version-untold");
+    assert!(said.stdout.contains("it exits with 7"), "without it, the pod's own: {said}");
+}
+
+#[test]
 fn what_may_be_the_containers_own_doing_is_unknown() {
     let pod = pod();
     let unknown = |report: Output, why: &str| {

@@ -29,6 +29,8 @@ pub enum Who {
     NetRaw,
     /// 0:0 with `CAP_SYS_CHROOT`.
     SysChroot,
+    /// 0:0 with `CAP_SYS_CHROOT` and `CAP_SYS_ADMIN`.
+    SysAdmin,
     /// These, without capabilities.
     Ids(u32, u32),
 }
@@ -41,7 +43,7 @@ impl Who {
         match self {
             Who::Proxy => (1337, 1337),
             Who::App => (65532, 65532),
-            Who::Root | Who::NetAdmin | Who::NetRaw | Who::SysChroot => (0, 0),
+            Who::Root | Who::NetAdmin | Who::NetRaw | Who::SysChroot | Who::SysAdmin => (0, 0),
             Who::Ids(uid, gid) => (uid, gid),
         }
     }
@@ -53,6 +55,7 @@ impl Who {
             Who::NetAdmin => "-all,+setuid,+setgid,+net_admin",
             Who::NetRaw => "-all,+net_raw",
             Who::SysChroot => "-all,+sys_chroot",
+            Who::SysAdmin => "-all,+sys_chroot,+sys_admin",
             Who::Proxy | Who::App | Who::Ids(..) => "-all",
         }
     }
