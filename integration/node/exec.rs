@@ -172,8 +172,10 @@ fn who_does_not_end_is_ended_with_all_that_it_started() {
     let pod = pod();
     let host = portmap(
         &pod,
-        "sh -c 'echo $$ > /run/child; kill -STOP $$' & echo $$ > /run/group; kill -STOP $$",
+        "sh -c 'echo $$ > /run/child; read -r x < /run/pipe' & echo $$ > /run/group; kill -STOP $$",
     );
+    // Nobody ever writes into it.
+    sh(&format!("mkfifo {}", host.root.join("run/pipe").display()));
     host.file("dev/null", "");
     let report = found(run(&pod, &host), "cni-plugin-version-untold");
     let said = report.reason("cni-plugin-version-untold");
