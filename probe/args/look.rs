@@ -4,11 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{PromiseArgs, dns, mtu, node, reach, service, values};
+use super::{PromiseArgs, dns, mtu, node, peer, reach, service, values};
 use crate::{
     capture::Capture,
     deliver,
     finding::Layer,
+    layer::redirect::Proof,
     plan::{Extra, Mode, Plan},
 };
 
@@ -32,6 +33,9 @@ pub struct LookArgs {
 
     #[command(flatten)]
     node: node::NodeArgs,
+
+    #[command(flatten)]
+    peer: peer::AskPeerArgs,
 
     /// A YAML file with flags by their long names; flags and environment go before it.
     #[arg(long, env = "PODPROBE_CONFIG", value_name = "FILE")]
@@ -145,6 +149,11 @@ impl LookArgs {
         [&self.only, &self.also, &self.skip].into_iter().any(|layers| !layers.each.is_empty())
     }
 
+    /// Makes these proofs a condition, too.
+    pub(super) fn demand(&mut self, proofs: impl IntoIterator<Item = Proof>) {
+        self.require.0.extend(proofs);
+    }
+
     /// Resolves what was typed; one sentence where the parts contradict each other.
     pub(super) fn into_plan(self, command: &str, layers: &values::Layers) -> Result<Plan, String> {
         let capture = self.promise.capture()?;
@@ -208,6 +217,7 @@ impl LookArgs {
             candidates: self.promise.candidates(),
             listeners: self.promise.listeners,
             inject: self.promise.inject,
+            peer: self.peer.into_plan(),
             app: self.promise.app(),
             annotations: self.promise.annotations,
             service_cidrs: self.promise.service_cidrs.0,

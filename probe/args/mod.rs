@@ -117,9 +117,9 @@ struct Foreign {
 #[derive(Debug, Args)]
 struct CheckArgs {
     /// The layers to look at: link, route, redirect, dns, service, reach, mtu, node, or all; link,
-    /// route and redirect if none is named.
+    /// route and redirect if none is named. inbound is redirect with --require arriving.
     #[arg(value_name = "LAYER")]
-    layers: Vec<values::Layers>,
+    layers: Vec<values::Subject>,
 
     #[command(flatten)]
     look: LookArgs,
@@ -203,8 +203,9 @@ fn look(command: &str, layers: &values::Layers, args: LookArgs) -> ExitCode {
     }
 }
 
-fn check(args: CheckArgs) -> ExitCode {
-    let layers = values::Layers::joined(&args.layers);
+fn check(mut args: CheckArgs) -> ExitCode {
+    let layers = values::Layers::joined(args.layers.iter().map(|named| &named.layers));
+    args.look.demand(args.layers.iter().flat_map(|named| named.require.clone()));
     if let Some(file) = &args.replay {
         return deliver::replay(file, &args.look.output);
     }

@@ -14,8 +14,10 @@ use clap::Args;
 use super::values::{duration, list};
 use crate::{
     deliver,
+    layer::dns::is_name,
     logging::{self, LogArgs},
     peer::PeerPlan,
+    plan::{PeerAsked, PeerHost},
 };
 
 /// What the far side does for whom.
@@ -79,6 +81,50 @@ impl PeerArgs {
     }
 }
 
+/// Flags about the peer that is asked.
+#[derive(Debug, Args)]
+pub struct AskPeerArgs {
+    /// Ask a podprobe outside (`podprobe peer`) to connect to this pod, and see what becomes of it. Of
+    /// several, and of a name's addresses, the first of each family is asked. It must not be in a mesh.
+    #[arg(long, env = "PODPROBE_PEER", value_name = "HOST:PORT,…", value_parser = hosts)]
+    peer: Option<Hosts>,
+
+    /// The file with the secret that the peer wants.
+    #[arg(long, env = "PODPROBE_PEER_TOKEN_FILE", value_name = "FILE", requires = "peer")]
+    peer_token_file: Option<PathBuf>,
+}
+
+impl AskPeerArgs {
+    /// The peer, if one was named.
+    pub(super) fn into_plan(self) -> Option<PeerAsked> {
+        let hosts = self.peer?.0;
+        Some(PeerAsked { hosts, token_file: self.peer_token_file })
+    }
+}
+
+/// Addresses and names with ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Hosts(Vec<PeerHost>);
+
+fn hosts(text: &str) -> Result<Hosts, String> {
+    let one = |text: &str| {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(PeerHost::Address(address));
+        }
+        let (name, port) = text.rsplit_once(':').unwrap_or_default();
+        match super::values::one_port(port) {
+            Ok(port) if is_name(name) => Ok(PeerHost::Name(name.to_owned(), port)),
+            _ => Err(format!(
+                "{text:?} is no peer: write podprobe-peer.podprobe:7000, 10.0.0.9:7000 or [fd00::9]:7000"
+            )),
+        }
+    };
+    match list(text, one)? {
+        none if none.is_empty() => Err("no peer is named".to_owned()),
+        hosts => Ok(Hosts(hosts)),
+    }
+}
+
 /// Addresses to listen on.
 #[derive(Clone, Debug)]
 struct Listen(Vec<SocketAddr>);
@@ -130,6 +176,17 @@ mod tests {
         assert_eq!(addresses.len(), 2);
         assert!("10.0.0.9".parse::<Listen>().is_err(), "a port is missing");
         assert!("".parse::<Listen>().is_err());
+    }
+
+    #[test]
+    fn a_peer_is_an_address_or_a_name_with_a_port() {
+        let Hosts(all) = hosts("10.0.0.9:7000,[fd00::9]:7000,peer.podprobe:7000").expect("peers");
+        assert!(
+            matches!(&all[..], [PeerHost::Address(_), PeerHost::Address(_), PeerHost::Name(name, 7000)] if name == "peer.podprobe")
+        );
+        for bad in ["", "10.0.0.9", "peer:0", "fd00::9:7000:", "a b:80", ":7000"] {
+            assert!(hosts(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -149,6 +149,27 @@ fn layers(text: &str) -> Result<Layers, String> {
     })
 }
 
+/// What `check` is to look at: layers, or `inbound`, which is the redirect layer with the demand that
+/// something was seen to arrive from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The layers.
+    pub layers: Layers,
+    /// Proofs without which it is no success.
+    pub require: Vec<Proof>,
+}
+
+impl FromStr for Subject {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Subject, String> {
+        if text == "inbound" {
+            let layers = Layers::named(vec![Layer::Redirect]);
+            return Ok(Subject { layers, require: vec![Proof::Arriving] });
+        }
+        text.parse().map(|layers| Subject { layers, require: Vec::new() })
+    }
+}
+
 /// A comma-separated list of looks besides the usual ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extras(pub Vec<Extra>);

@@ -118,6 +118,7 @@ impl Code {
             Code::ProxyAbsent => redirect::PROXY_ABSENT,
             Code::CaptureRefused => redirect::CAPTURE_REFUSED,
             Code::CaptureDropped => redirect::CAPTURE_DROPPED,
+            Code::SourceTranslated => redirect::SOURCE_TRANSLATED,
             Code::ReturnLost => redirect::RETURN_LOST,
             Code::OriginalDestinationWrong => redirect::ORIGINAL_DESTINATION_WRONG,
             Code::OriginalDestinationUnavailable => redirect::ORIGINAL_DESTINATION_UNAVAILABLE,

@@ -102,6 +102,7 @@ codes! {
     OriginalDestinationWrong = "original-destination-wrong",
     OriginalDestinationUnavailable = "original-destination-unavailable",
     ServiceTranslated = "service-translated",
+    SourceTranslated = "source-translated",
     BuiltinPort = "builtin-port",
     TrafficDiverted = "traffic-diverted",
     IdentityDiffers = "identity-differs",

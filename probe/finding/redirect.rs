@@ -218,6 +218,14 @@ pub(super) const RETURN_LOST: Meaning = row(
     RULES_BROKEN,
     "Shows only with NET_ADMIN, which a socket with somebody else's address needs.",
 );
+pub(super) const SOURCE_TRANSLATED: Meaning = row(
+    Warn,
+    Redirect,
+    "a peer sees this pod under another address",
+    "Masquerading takes pod-to-pod traffic as well, the peer's cluster range is not excluded from it, or the peer is outside the cluster.",
+    "exclude the cluster's pod range from masquerading (ip-masq-agent's nonMasqueradeCIDRs, the CNI plugin's natOutgoing), or ask a peer in the cluster",
+    "To a peer outside the cluster, this is as it should be. Such a peer cannot dial back.",
+);
 pub(super) const ORIGINAL_DESTINATION_WRONG: Meaning = row(
     Fail,
     Redirect,

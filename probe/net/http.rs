@@ -26,6 +26,8 @@ pub struct Request<'a> {
     pub host: &'a str,
     /// Further headers.
     pub headers: &'a [(&'a str, &'a str)],
+    /// What goes with it.
+    pub body: &'a [u8],
     /// How many bytes of the body are kept.
     pub most_body: usize,
 }
@@ -65,6 +67,7 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     let silent = |_| HttpFailure::Silent { waited_ms: millis(patience) };
     let sent = async {
         stream.write_all(written(request).as_bytes()).await?;
+        stream.write_all(request.body).await?;
         stream.flush().await
     };
     // Who refuses early may have closed his side: the answer matters more than the error.
@@ -98,8 +101,10 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn written(request: &Request<'_>) -> String {
-    let Request { method, path, host, headers, .. } = request;
+    let Request { method, path, host, headers, body, .. } = request;
+    let length = (!body.is_empty()).then(|| format!("Content-Length: {}\r\n", body.len()));
     let more = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let more = more.chain(length);
     format!(
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: podprobe/{}\r\nConnection: close\r\n{}\r\n",
         env!("CARGO_PKG_VERSION"),
@@ -213,8 +218,14 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("a runtime").block_on(async {
             let (mut here, mut there) = tokio::io::duplex(1024);
-            let request =
-                Request { method: "GET", path: "/readyz", host: "h", headers: &[], most_body };
+            let request = Request {
+                method: "GET",
+                path: "/readyz",
+                host: "h",
+                headers: &[],
+                body: &[],
+                most_body,
+            };
             let serve = async {
                 let mut heard = Vec::new();
                 while !heard.ends_with(b"\r\n\r\n") {

@@ -2,6 +2,7 @@
 
 pub mod arp;
 pub mod client;
+pub mod counters;
 pub mod datagram;
 pub mod dial;
 pub mod error_queue;

@@ -1,99 +1,162 @@
 //! Asking a peer, from inside the pod.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-use serde::{Deserialize, Serialize};
+use socket2::Socket;
 use tokio::{net::UdpSocket, time::timeout};
 
-use super::protocol::{Answer, MOST_OCTETS, Request};
+use super::protocol::{Answer, MOST_OCTETS, Request, VERSION};
 use crate::{
     layer::{
         attempt::Failure,
-        redirect::{Offender, Play, Transport},
+        redirect::{Offender, PeerSeen, Play, Transport},
     },
-    net::{client, dial::millis, error_queue},
+    net::{client, dial::millis, error_queue, http},
 };
 
 /// How often a datagram is sent again that was not answered.
 const TRIES: u32 = 3;
+/// How long a peer may take that dials nobody.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How long it may take to dial: its own patience, and the way.
+const DIALLING: Duration = Duration::from_millis(2500);
 
-/// Why a peer did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unanswered {
-    /// It could not be reached.
-    Failure(Failure),
-    /// What came back is no answer.
-    Unusable(String),
-    /// It refuses, and says why.
-    Refused(String),
+/// A peer that answers.
+pub struct Asking {
+    peer: SocketAddr,
+    own: IpAddr,
+    way: Way,
+    token: Option<String>,
 }
 
-impl Unanswered {
-    /// What became of it: the end of a sentence.
-    #[must_use]
-    pub fn told(&self) -> String {
-        match self {
-            Unanswered::Failure(failure) => failure.told(),
-            Unanswered::Unusable(what) => format!("is answered by what is {what}"),
-            Unanswered::Refused(reason) => format!("is refused by the peer: {reason}"),
+/// How it is asked: a mesh that captures TCP leaves datagrams alone.
+enum Way {
+    Datagrams { socket: UdpSocket, cookie: String },
+    Connections { play: Play },
+}
+
+impl Asking {
+    /// Says hello to the peer from this own address: over UDP, and if that is not answered over TCP;
+    /// `plays` are for the one and for the other.
+    pub async fn open(
+        peer: SocketAddr,
+        own: IpAddr,
+        [udp, tcp]: &[Play; 2],
+        token: Option<String>,
+    ) -> (Option<Asking>, PeerSeen) {
+        let mut seen = PeerSeen { peer, own, over: Transport::Udp, you: None, problem: None };
+        let problem = match by_datagrams(peer, own, udp).await {
+            Ok(way) => return (Some(Asking { peer, own, way, token }), seen),
+            Err(problem) => problem,
+        };
+        if matches!(tcp, Play::Cannot { .. }) {
+            seen.problem = Some(problem);
+            return (None, seen);
         }
+        let asking = Asking { peer, own, way: Way::Connections { play: tcp.clone() }, token };
+        let hello = Request { version: VERSION, ..Request::default() };
+        match asking.ask(&hello).await {
+            Ok(answer) => {
+                seen.over = Transport::Tcp;
+                seen.you = answer.you.parse().ok();
+                (Some(asking), seen)
+            }
+            Err(over_tcp) => {
+                seen.problem = Some(format!("{problem} over UDP, and over TCP {over_tcp}"));
+                (None, seen)
+            }
+        }
+    }
+
+    /// Asks in earnest.
+    ///
+    /// # Errors
+    /// Why there is no answer: the end of a sentence that begins with the peer.
+    pub async fn ask(&self, request: &Request) -> Result<Answer, String> {
+        let request = Request { token: self.token.clone(), ..request.clone() };
+        let answer = match &self.way {
+            Way::Datagrams { socket, cookie } => {
+                let request = Request { cookie: Some(cookie.clone()), ..request };
+                exchange(socket, &request, DIALLING).await?
+            }
+            Way::Connections { play } => self.by_connection(play, &request).await?,
+        };
+        match answer.refused {
+            Some(reason) => Err(format!("refuses: {reason}")),
+            None => Ok(answer),
+        }
+    }
+
+    async fn by_connection(&self, play: &Play, request: &Request) -> Result<Answer, String> {
+        let socket =
+            bound(self.peer, self.own, Transport::Tcp, play).map_err(|error| unopened(&error))?;
+        let connected = client::connect_socket(socket, self.peer, PATIENCE * TRIES).await;
+        let mut stream = connected.map_err(|failure| failure.told())?;
+        let request = http::Request {
+            method: "POST",
+            path: "/v1/dial",
+            host: &self.peer.to_string(),
+            headers: &[("Content-Type", "application/json")],
+            body: &serde_json::to_vec(request).unwrap_or_default(),
+            most_body: MOST_OCTETS,
+        };
+        let answer = http::ask(&mut stream, &request, DIALLING).await;
+        let answer = answer.map_err(|failure| format!("gives no answer: {failure:?}"))?;
+        Answer::parse(&answer.body).map_err(|problem| format!("answers what is {problem}"))
     }
 }
 
-/// Asks by datagrams: first for a cookie, then in earnest. A mesh that captures TCP leaves these
-/// alone. Each answer is waited for no longer than `patience`.
-///
-/// # Errors
-/// Why there is no answer.
-pub async fn by_udp(
-    peer: SocketAddr,
-    play: &Play,
-    request: &Request,
-    patience: Duration,
-) -> Result<Answer, Unanswered> {
-    let open = client::open(peer, Transport::Udp, play, None);
-    let socket = open.and_then(|socket| {
+/// First for a cookie: without one the answer would be larger than the question.
+async fn by_datagrams(peer: SocketAddr, own: IpAddr, play: &Play) -> Result<Way, String> {
+    let socket = bound(peer, own, Transport::Udp, play).and_then(|socket| {
         socket.connect(&peer.into())?;
         UdpSocket::from_std(socket.into())
     });
-    let socket = socket.map_err(|error| lost("open a socket", &error, None))?;
-    // Without one the answer would be larger than the question.
+    let socket = socket.map_err(|error| unopened(&error))?;
     let padding = " ".repeat(64);
-    let first = Request { dial: Vec::new(), padding, ..request.clone() };
-    let cookie = exchange(&socket, &first, patience).await?.cookie;
-    let cookie = cookie.ok_or_else(|| Unanswered::Unusable("no cookie".to_owned()))?;
-    let second = Request { cookie: Some(cookie), ..request.clone() };
-    match exchange(&socket, &second, patience).await? {
-        Answer { refused: Some(reason), .. } => Err(Unanswered::Refused(reason)),
-        answer => Ok(answer),
-    }
+    let hello = Request { version: VERSION, padding, ..Request::default() };
+    let cookie = exchange(&socket, &hello, PATIENCE).await?.cookie;
+    let cookie = cookie.ok_or_else(|| "answers without a cookie".to_owned())?;
+    Ok(Way::Datagrams { socket, cookie })
+}
+
+/// A socket whose packets come from this own address: the peer dials whom it hears.
+fn bound(peer: SocketAddr, own: IpAddr, over: Transport, play: &Play) -> io::Result<Socket> {
+    let socket = client::open(peer, over, play, None)?;
+    socket.bind(&SocketAddr::new(own, 0).into())?;
+    Ok(socket)
+}
+
+fn unopened(error: &io::Error) -> String {
+    Failure::of("open a socket", error, None).told()
 }
 
 async fn exchange(
     socket: &UdpSocket,
     request: &Request,
     patience: Duration,
-) -> Result<Answer, Unanswered> {
+) -> Result<Answer, String> {
     let octets = serde_json::to_vec(request).unwrap_or_default();
     let mut buffer = vec![0; MOST_OCTETS];
     for _ in 0..TRIES {
         socket.send(&octets).await.map_err(|error| refused("send", &error, socket))?;
         match timeout(patience, socket.recv(&mut buffer)).await {
             Ok(Ok(length)) => {
-                return Answer::parse(&buffer[..length]).map_err(Unanswered::Unusable);
+                let parsed = Answer::parse(&buffer[..length]);
+                return parsed.map_err(|problem| format!("answers what is {problem}"));
             }
             Ok(Err(error)) => return Err(refused("receive", &error, socket)),
             Err(_) => {}
         }
     }
-    Err(Unanswered::Failure(Failure::Silent { waited_ms: millis(patience * TRIES) }))
+    Err(Failure::Silent { waited_ms: millis(patience * TRIES) }.told())
 }
 
-fn refused(operation: &str, error: &io::Error, socket: &UdpSocket) -> Unanswered {
-    lost(operation, error, error_queue::offender(socket))
-}
-
-fn lost(operation: &str, error: &io::Error, by: Option<Offender>) -> Unanswered {
-    Unanswered::Failure(Failure::of(operation, error, by))
+fn refused(operation: &str, error: &io::Error, socket: &UdpSocket) -> String {
+    let by: Option<Offender> = error_queue::offender(socket);
+    Failure::of(operation, error, by).told()
 }

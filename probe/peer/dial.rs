@@ -1,14 +1,37 @@
 //! Dialling back: to the address that asked, and to no other.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
+use tokio::{
+    net::{TcpStream, UdpSocket},
+    sync::OwnedSemaphorePermit,
+    time::{sleep, timeout},
+};
 
 use super::{
     Peer,
     protocol::{Answer, Dial, Dialled, Request, VERSION, octets_of},
 };
-use crate::{layer::redirect::Play, net::client::connect};
+use crate::{
+    layer::{
+        attempt::Failure,
+        redirect::{Play, Transport},
+    },
+    net::{client, error_queue},
+};
+
+/// How long a connection stays after the answer: who asked looks at its end meanwhile.
+const HELD: Duration = Duration::from_millis(250);
+/// How long a refusal of a datagram is waited for.
+const REFUSAL: Duration = Duration::from_millis(50);
+
+/// A connection that is kept for a moment, and its place among all.
+type Held = (TcpStream, OwnedSemaphorePermit);
 
 impl Peer {
     /// Does what a request of a proven source asks for.
@@ -17,31 +40,71 @@ impl Peer {
             return Answer::refusal("the token is missing or wrong");
         }
         let dialled = join_all(request.dial.iter().map(|dial| self.dial(dial, from))).await;
+        let (dialled, held): (Vec<Dialled>, Vec<Option<Held>>) = dialled.into_iter().unzip();
+        let held: Vec<Held> = held.into_iter().flatten().collect();
+        if !held.is_empty() {
+            tokio::spawn(let_go(held));
+        }
         Answer { version: VERSION, you: from.to_string(), dialled, ..Answer::default() }
     }
 
-    async fn dial(&self, dial: &Dial, from: SocketAddr) -> Dialled {
+    async fn dial(&self, dial: &Dial, from: SocketAddr) -> (Dialled, Option<Held>) {
         let port = dial.port;
-        let not_tried =
-            |reason: &str| Dialled { port, failure: None, not_tried: Some(reason.to_owned()) };
+        let mut dialled = Dialled { port, from: None, failure: None, not_tried: None };
         if !self.plan.ports.iter().any(|range| range.contains(&port)) {
-            return not_tried("the port is not on the peer's list");
+            dialled.not_tried = Some("the port is not on the peer's list".to_owned());
+            return (dialled, None);
         }
-        let Ok(_permit) = self.limits.dials.try_acquire() else {
-            return not_tried("the peer is busy");
+        let Ok(permit) = self.limits.dials.clone().try_acquire_owned() else {
+            dialled.not_tried = Some("the peer is busy".to_owned());
+            return (dialled, None);
         };
         let mut to = from;
         to.set_port(port);
-        let failure = match connect(to, &Play::Own, self.plan.timeout).await {
-            Ok(stream) => {
-                let said = octets_of(&dial.say).unwrap_or_default();
-                // It fits an empty send buffer; who does not want it is no failure of the dial.
-                let _ = stream.try_write(&said);
-                None
+        let said = octets_of(&dial.say).unwrap_or_default();
+        match dial.transport {
+            Transport::Udp => {
+                dialled.failure = send(to, &said).await.err();
+                (dialled, None)
             }
-            Err(failure) => Some(failure),
-        };
-        Dialled { port, failure, not_tried: None }
+            Transport::Tcp => match client::connect(to, &Play::Own, self.plan.timeout).await {
+                Ok(stream) => {
+                    // It fits an empty send buffer; who does not want it is no failure of the dial.
+                    let _ = stream.try_write(&said);
+                    dialled.from = stream.local_addr().ok();
+                    (dialled, Some((stream, permit)))
+                }
+                Err(failure) => {
+                    dialled.failure = Some(failure);
+                    (dialled, None)
+                }
+            },
+        }
+    }
+}
+
+/// Ends connections with a reset, so that nothing is left of them here.
+async fn let_go(held: Vec<Held>) {
+    sleep(HELD).await;
+    for (stream, _permit) in held {
+        // Then it ends in the usual way.
+        let _ = stream.set_zero_linger();
+    }
+}
+
+/// One datagram; an error is its refusal.
+async fn send(to: SocketAddr, said: &[u8]) -> Result<(), Failure> {
+    let told = |operation: &str, error: &io::Error| Failure::of(operation, error, None);
+    let socket = client::open(to, Transport::Udp, &Play::Own, None).and_then(|socket| {
+        socket.connect(&to.into())?;
+        UdpSocket::from_std(socket.into())
+    });
+    let socket = socket.map_err(|error| told("open a socket", &error))?;
+    let refused = |error: &io::Error| Failure::of("send", error, error_queue::offender(&socket));
+    socket.send(said).await.map_err(|error| refused(&error))?;
+    match timeout(REFUSAL, socket.recv(&mut [0])).await {
+        Ok(Err(error)) => Err(refused(&error)),
+        Ok(Ok(_)) | Err(_) => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -25,7 +25,7 @@ pub(super) struct Limits {
     /// For accepted connections.
     pub(super) connections: Semaphore,
     /// For dials.
-    pub(super) dials: Semaphore,
+    pub(super) dials: Arc<Semaphore>,
 }
 
 struct Bucket {
@@ -39,7 +39,7 @@ impl Limits {
             rate: f64::from(rate),
             sources: Mutex::default(),
             connections: Semaphore::new(MOST_CONNECTIONS),
-            dials: Semaphore::new(MOST_DIALS),
+            dials: Arc::new(Semaphore::new(MOST_DIALS)),
         }
     }
 

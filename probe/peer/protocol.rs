@@ -6,9 +6,11 @@
 //! answer to a source has only a cookie, and is no larger than the request: it must come back in
 //! the next one, so that nobody can ask in another's name (as in DTLS, RFC 9147 section 5.1).
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
-use crate::layer::attempt::Failure;
+use crate::layer::{attempt::Failure, redirect::Transport};
 
 /// The version of these documents.
 pub const VERSION: u32 = 1;
@@ -45,8 +47,15 @@ pub struct Request {
 pub struct Dial {
     /// The port.
     pub port: u16,
+    /// By a connection, or by one datagram.
+    #[serde(default = "tcp")]
+    pub transport: Transport,
     /// What to send there: [`SAYING`] octets in hexadecimal digits.
     pub say: String,
+}
+
+fn tcp() -> Transport {
+    Transport::Tcp
 }
 
 /// A peer's answer.
@@ -75,6 +84,9 @@ pub struct Answer {
 pub struct Dialled {
     /// The port.
     pub port: u16,
+    /// The peer's own end, where there was a connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<SocketAddr>,
     /// Why there was no connection; absent where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -149,7 +161,10 @@ mod tests {
 
     #[test]
     fn a_request_with_too_many_ports_or_another_version_is_refused() {
-        let dial = vec![Dial { port: 1, say: saying(&[7; SAYING]) }; MOST_PORTS + 1];
+        let dial = vec![
+            Dial { port: 1, transport: Transport::Tcp, say: saying(&[7; SAYING]) };
+            MOST_PORTS + 1
+        ];
         let refused = |request: &Request| {
             Request::parse(&serde_json::to_vec(request).expect("JSON")).expect_err("refused")
         };

@@ -49,6 +49,26 @@ pub enum Listeners {
     Live,
 }
 
+/// Somebody outside who dials back: `podprobe peer`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerAsked {
+    /// Where it listens: for each family, the first address of that family is asked.
+    pub hosts: Vec<PeerHost>,
+    /// The file with the secret that it wants.
+    pub token_file: Option<PathBuf>,
+}
+
+/// An address or a name, and a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerHost {
+    /// An address.
+    Address(SocketAddr),
+    /// A name, to be looked up as the C library does.
+    Name(String, u16),
+}
+
 /// What was asked for; everything that judging needs besides what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,6 +130,9 @@ pub struct Plan {
     /// Whether packets may be made to arrive as if from outside, where the privilege is there.
     #[serde(default)]
     pub inject: bool,
+    /// Who is asked to connect from outside.
+    #[serde(default)]
+    pub peer: Option<PeerAsked>,
     /// Whether a broken promise blocks the pod.
     pub mode: Mode,
     /// The exit code for a redirect failure.
@@ -150,6 +173,7 @@ impl Plan {
             severity: Declared::new(),
             listeners: Listeners::Auto,
             inject: true,
+            peer: None,
             await_inbound: None,
             mode: Mode::Enforce,
             redirect_exit_code: Layer::Redirect.exit_code(),

@@ -21,7 +21,7 @@ pub(super) async fn get(
     let default = if matches!(stream, Stream::Plain(_)) { 80 } else { 443 };
     let host = if place.port == default { place.host.to_string() } else { place.to_string() };
     let headers = &[("Accept", "*/*")];
-    let request = Request { method: "GET", path, host: &host, headers, most_body: 0 };
+    let request = Request { method: "GET", path, host: &host, headers, body: &[], most_body: 0 };
     match http::ask(stream, &request, patience).await {
         Ok(answer) => {
             Ok(Answer::Http { status: answer.status, envoy: is_envoys_own(&answer), tls: None })

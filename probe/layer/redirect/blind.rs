@@ -5,15 +5,18 @@ use serde_json::Value;
 use super::{
     flow::{Promise, Proof, Sender},
     judge::LISTED,
-    outcome::{Observed, Outcome, Seen},
+    outcome::{Observed, Outcome, PeerSeen, Seen},
     phrase,
     vantage::Play,
     verdict::Verdict,
 };
-use crate::finding::{Code, Finding};
+use crate::{
+    finding::{Code, Finding},
+    pod::Family,
+};
 
 /// What to do where nothing can be made to arrive.
-const OUTSIDE_HINT: &str = "look from a container with uid 0, NET_ADMIN and /dev/net/tun, or let the kubelet's probe be the proof: gate --await-inbound";
+const OUTSIDE_HINT: &str = "look from a container with uid 0, NET_ADMIN and /dev/net/tun (--inject), let a peer dial back (--peer HOST:PORT), or let the kubelet's probe be the proof (gate --await-inbound)";
 /// The subject of "not observable" where TPROXY handed nothing over.
 const TPROXY: &str = "TPROXY";
 /// The subject of "not observable" where a running proxy did not tell.
@@ -49,7 +52,8 @@ pub(super) fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec
     }
     findings.extend(handing_over(seen, verdicts));
     findings.extend(untold(seen, verdicts));
-    findings.extend(not_injected(seen));
+    findings.extend(not_sent_from_outside(seen));
+    findings.extend(translated(seen));
     findings.extend(deaf(verdicts));
     let failed: Vec<&Observed> = verdicts
         .iter()
@@ -91,7 +95,7 @@ fn handing_over(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Option<Findin
 
 /// Packets could be made to arrive, but not these. A running proxy's pod is never disturbed for the
 /// sake of the node's probes, and that needs no words.
-fn not_injected(seen: &Seen) -> Option<Finding> {
+fn not_sent_from_outside(seen: &Seen) -> Option<Finding> {
     if matches!(seen.vantage.outside, Play::Cannot { .. }) {
         return None;
     }
@@ -102,9 +106,21 @@ fn not_injected(seen: &Seen) -> Option<Finding> {
     let (first, reason) = unsent.next()?;
     let what = phrase::subject(&first.flow);
     let reason = format!("inbound from outside not observable: {what} was not sent: {reason}");
-    let finding = Finding::new(Code::NotObservable, "injected packets", reason);
+    let finding = Finding::new(Code::NotObservable, "packets from outside", reason);
     let finding = Finding { hint: OUTSIDE_HINT.to_owned(), ..finding };
     Some(finding.of(Some(first.flow.family)).with("flows", 1 + unsent.count()))
+}
+
+/// The pod's network promises that pods see each other's own addresses (Kubernetes' network model).
+fn translated(seen: &Seen) -> Option<Finding> {
+    let (peer, you) = seen.peers.iter().find_map(|peer| Some((peer, peer.translated()?)))?;
+    let PeerSeen { peer: at, own, over, .. } = peer;
+    let reason = format!(
+        "the peer {at} sees {own} as {you} over {over}: something between them translates the source address"
+    );
+    let finding = Finding::new(Code::SourceTranslated, "source address", reason);
+    let finding = finding.of(Some(Family::of(*own))).with("peer", at.to_string());
+    Some(finding.with("own", own.to_string()).with("seenAs", you.to_string()))
 }
 
 /// From outside, and neither the node's own nor a preparation.
@@ -125,10 +141,10 @@ fn deaf(verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
     let (first, _) = verdicts.iter().find(unheard)?;
     let (what, became) = (phrase::subject(&first.flow), phrase::happened(&first.outcome));
     let reason = format!(
-        "{what} {became}, and so did everything else that was injected: \
+        "{what} {became}, and so did everything else from outside: \
          rules that let in the pod's own interface alone would do that"
     );
-    let finding = Finding::new(Code::NotObservable, "injected packets", reason);
+    let finding = Finding::new(Code::NotObservable, "packets from outside", reason);
     let finding = Finding { hint: OUTSIDE_HINT.to_owned(), ..finding };
     Some(finding.of(Some(first.flow.family)).with("flows", count))
 }

@@ -114,6 +114,7 @@ fn verdicts<'s>(capture: &Capture, pod: &[IpAddr], seen: &'s Seen) -> Vec<(&'s O
         transparent,
         vanishes,
         untraceable,
+        dialled: !seen.peers.is_empty(),
         deaf,
     };
     let verdicts: Vec<(&Observed, Verdict)> =

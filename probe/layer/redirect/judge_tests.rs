@@ -57,7 +57,14 @@ fn arrived(port: u16, original: &str) -> Outcome {
 fn seen(flows: Vec<Observed>) -> Seen {
     let own = || Play::Own;
     let vantage = Vantage { uid: 0, gid: 0, proxy: own(), app: own(), outside: own() };
-    Seen { vantage, passthrough_v6: None, live: None, dummies: Vec::new(), flows }
+    Seen {
+        vantage,
+        passthrough_v6: None,
+        live: None,
+        dummies: Vec::new(),
+        flows,
+        peers: Vec::new(),
+    }
 }
 
 fn judged(flows: Vec<Observed>) -> Judged {

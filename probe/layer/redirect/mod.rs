@@ -36,7 +36,7 @@ pub use judge::{Judged, broken, failed, judge};
 pub use live::{is_proxy, running_proxy};
 pub use marked::judge_marked_route;
 pub use observe::{observe, resend};
-pub use outcome::{Dummy, Observed, Offender, Outcome, Seen};
+pub use outcome::{Dummy, Observed, Offender, Outcome, PeerSeen, Seen};
 pub use phrase::subject;
 pub use promise::takes_from_application;
 pub use vantage::{Play, Vantage, vantage};

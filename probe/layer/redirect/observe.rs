@@ -16,7 +16,7 @@ use super::{
     flows::{Addresses, flows},
     live::{Witness, running_proxy, with_owner},
     outcome::{Dummy, Observed, Outcome, Seen},
-    outside::{NEEDS, Outside},
+    outside::Outside,
     send::{Sent, send},
     serve::{Arrivals, Listening, serve},
     vantage::{Play, Vantage, vantage},
@@ -61,7 +61,7 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
     let mut vantage = vantage(capture, plan.app, &pod.identity);
     let nonce = random();
     let live = running_proxy(plan, pod);
-    let outside = outside(plan, &flows, pod, nonce);
+    let outside = Outside::open(plan, &flows, pod, nonce).await;
     vantage.outside = match &outside {
         Ok(_) => Play::Own,
         Err(reason) => Play::Cannot { reason: reason.clone() },
@@ -82,7 +82,9 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
         .then(has_passthrough_v6)
         .flatten();
     let left_alone = live.as_ref().map(|_| capture.listen_ports());
-    let attended = attend(&flows, addresses, &vantage, left_alone.as_deref(), &mut listeners);
+    let afar = |flow: &Flow| outside.as_ref().is_some_and(|way| way.is_answered_afar(flow));
+    let stand_by = Standing { addresses, vantage: &vantage, left_alone: left_alone.as_deref() };
+    let attended = attend(&flows, &stand_by, afar, &mut listeners);
     let obstacles: Vec<Option<String>> = flows
         .iter()
         .zip(&attended)
@@ -94,7 +96,7 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
     let serving = future::join_all(listeners.iter().map(|listener| serve(listener, &arrivals)));
     let receiving = async {
         if let Some(outside) = &outside {
-            outside.receive().await;
+            outside.attend(&flows, &arrivals).await;
         }
     };
     let outcomes = tokio::select! {
@@ -102,33 +104,18 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
         // sender looks at the clock.
         biased;
         _ = serving, if !listeners.is_empty() => unreachable!("listeners are served for ever"),
-        () = receiving, if outside.is_some() => unreachable!("the device is read for ever"),
+        () = receiving, if outside.is_some() => unreachable!("outside is attended to for ever"),
         outcomes = run(&flows, &obstacles, &attended, (&vantage, outside.as_ref()), &arrivals)
             => outcomes,
     };
-    if let Some(outside) = outside {
-        outside.close();
-    }
+    let peers = outside.map(Outside::close).unwrap_or_default();
     let flows = flows.into_iter().zip(outcomes).zip(attended);
     let flows = flows.map(|((flow, outcome), attended)| {
         let outcome = with_owner(outcome, live.as_deref().unwrap_or_default());
         Observed { flow, outcome, attended }
     });
     let flows = flows.collect();
-    Seen { vantage, passthrough_v6, live, dummies, flows }
-}
-
-/// The device by which packets arrive from outside, where that is asked for and possible.
-fn outside(plan: &Plan, flows: &[Flow], pod: &Pod, seed: u64) -> Result<Outside, String> {
-    let running = format!("running as {}:{}", pod.identity.uid, pod.identity.gid);
-    if !plan.inject {
-        return Err(format!("not asked for (--inject false); it {NEEDS}"));
-    }
-    if !pod.identity.net_admin() {
-        return Err(format!("{running}, {NEEDS}"));
-    }
-    Outside::open(flows, plan.capture.listen_ports(), pod, seed)
-        .map_err(|why| format!("{why}, {running}; it {NEEDS}"))
+    Seen { vantage, passthrough_v6, live, dummies, flows, peers }
 }
 
 /// First all flows that stand alone, then those that repeat an earlier one.
@@ -300,14 +287,21 @@ fn played(player: &Play, open: impl FnOnce() -> io::Result<Socket>) -> io::Resul
     }
 }
 
+/// Where listeners may stand, and whose they are.
+struct Standing<'a> {
+    addresses: &'a Addresses,
+    vantage: &'a Vantage,
+    /// Ports that a running proxy keeps.
+    left_alone: Option<&'a [u16]>,
+}
+
 /// Listens at the destinations of local flows, so that arriving there is proof, and a refusal is
 /// not mistaken for "nothing listens". Privileged ports may stay without; a running proxy's do, and
 /// so do destinations whose packets TPROXY hands to it: its socket has the destination's address.
 fn attend(
     flows: &[Flow],
-    addresses: &Addresses,
-    vantage: &Vantage,
-    left_alone: Option<&[u16]>,
+    Standing { addresses, vantage, left_alone }: &Standing,
+    answered_afar: impl Fn(&Flow) -> bool,
     listeners: &mut Vec<Listening>,
 ) -> Vec<bool> {
     let mut attended_already = BTreeSet::new();
@@ -328,7 +322,9 @@ fn attend(
             Transport::Udp if wanted => played(&vantage.app, || listen::udp(flow.destination)),
             _ => return false,
         };
-        let opened = opened.and_then(listen::stay_near);
+        let near =
+            |socket| if answered_afar(flow) { Ok(socket) } else { listen::stay_near(socket) };
+        let opened = opened.and_then(near);
         let opened = opened.and_then(|socket| Listening::new(socket, flow.transport, true));
         let attended = opened.is_ok();
         if attended {

@@ -138,4 +138,31 @@ pub struct Seen {
     pub dummies: Vec<Dummy>,
     /// The flows, in the order of `flows()`.
     pub flows: Vec<Observed>,
+    /// The peers that were asked to dial back.
+    #[serde(default)]
+    pub peers: Vec<PeerSeen>,
+}
+
+/// A peer that was asked to dial back to one of the pod's addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerSeen {
+    /// The peer.
+    pub peer: SocketAddr,
+    /// The pod's own address, from which it was asked.
+    pub own: IpAddr,
+    /// How it was asked.
+    pub over: Transport,
+    /// From where it saw the question come.
+    pub you: Option<SocketAddr>,
+    /// Why there was no answer: the end of a sentence that begins with the peer.
+    pub problem: Option<String>,
+}
+
+impl PeerSeen {
+    /// The address as which the peer sees the pod, if that is not the pod's own.
+    #[must_use]
+    pub fn translated(&self) -> Option<IpAddr> {
+        self.you.map(|you| you.ip().to_canonical()).filter(|you| *you != self.own)
+    }
 }

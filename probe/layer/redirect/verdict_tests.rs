@@ -48,7 +48,14 @@ fn seen(flow: Flow, outcome: Outcome) -> Seen {
     let own = || Play::Own;
     let vantage = Vantage { uid: 0, gid: 0, proxy: own(), app: own(), outside: own() };
     let flows = vec![Observed { flow, outcome, attended: true }];
-    Seen { vantage, passthrough_v6: None, live: None, dummies: Vec::new(), flows }
+    Seen {
+        vantage,
+        passthrough_v6: None,
+        live: None,
+        dummies: Vec::new(),
+        flows,
+        peers: Vec::new(),
+    }
 }
 
 /// The codes, without those that hold.

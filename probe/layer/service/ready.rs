@@ -52,6 +52,7 @@ pub(super) async fn ask(
         path: "/readyz",
         host: &host,
         headers: &headers,
+        body: &[],
         most_body: 4096,
     };
     match http::ask(&mut stream, &request, patience).await {

@@ -57,6 +57,8 @@ pub(super) struct Context<'a> {
     pub(super) vanishes: Option<bool>,
     /// Beside a running proxy, and nobody was ever seen to hold a half-open connection from outside.
     pub(super) untraceable: bool,
+    /// A peer made what comes from outside: it came by the pod's own link.
+    pub(super) dialled: bool,
     /// Families in which nothing from outside got any answer at all.
     pub(super) deaf: BTreeSet<Family>,
 }

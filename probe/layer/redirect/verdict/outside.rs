@@ -88,6 +88,10 @@ impl Context<'_> {
             Promise::Transparent(port) if at == flow.destination && listener == port => Holds,
             // A nat rule changed the address as well, though the kernel still tells the first.
             Promise::Transparent(port) if listener == port => Broken(Code::TrafficDiverted),
+            // By the pod's own link, REDIRECT to the port that it was sent to changes nothing.
+            Promise::Captured(port) if itself && self.dialled && port == at.port() => {
+                Blind(Code::NotObservable)
+            }
             _ if itself => Broken(escaped(flow)),
             Promise::Transparent(_) if at == flow.destination => Broken(wrong_port(flow)),
             Promise::Transparent(_) => Broken(Code::InterceptionDiffers),
@@ -111,6 +115,10 @@ impl Context<'_> {
         match flow.promise {
             Promise::Untouched if itself => Holds,
             Promise::Transparent(_) if itself && self.live.is_some() => Holds,
+            // As above.
+            Promise::Captured(port) if itself && self.dialled && port == at.port() => {
+                Blind(Code::NotObservable)
+            }
             Promise::Captured(_) | Promise::Transparent(_) if itself => Broken(escaped(flow)),
             _ if !self.by_proxy(at, uid, flow, self.live.unwrap_or_default()) => {
                 Broken(Code::TrafficDiverted)

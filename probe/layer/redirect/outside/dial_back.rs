@@ -1,0 +1,317 @@
+//! Connections from outside that a peer opens because it is asked to.
+//!
+//! What comes from there has crossed the node and its policies: what did not arrive may have been lost
+//! on the way, so silence proves nothing here, and a refusal counts only if this pod was the one that
+//! refused.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+
+use super::{
+    super::{
+        flow::{Flow, Sender, Transport},
+        outcome::{Outcome, PeerSeen},
+        send::arrival,
+        serve::Arrivals,
+    },
+    holder::Holders,
+};
+use crate::{
+    layer::{attempt::Failure, dns, egress::Egress},
+    net::counters,
+    peer::{
+        ask::Asking,
+        protocol::{Dial, Dialled, Request, VERSION, saying},
+    },
+    plan::{PeerAsked, PeerHost, Plan},
+    pod::{Family, Pod},
+};
+
+/// How long a peer's name may take to be looked up.
+const LOOK_UP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a token may take that a peer says it has sent: its word can be the faster one.
+const ARRIVAL_PATIENCE: Duration = Duration::from_millis(300);
+
+/// Flows that one request names: with their answers, they fit a datagram that nobody must cut up.
+const AT_ONCE: usize = 8;
+
+/// What is known of a flow's dialling.
+#[derive(Clone, Debug)]
+enum Told {
+    /// The peer says what became of it.
+    Dialled(Dialled),
+    /// The peer was not asked, or did not answer.
+    Unasked(String),
+}
+
+/// The peers, and what they said of each flow.
+pub(super) struct DialBack {
+    /// A peer for each family, or why there is none.
+    peers: BTreeMap<Family, Result<SocketAddr, String>>,
+    token: Result<Option<String>, String>,
+    /// As whom each peer is asked, over UDP and TCP.
+    plays: BTreeMap<SocketAddr, [super::super::Play; 2]>,
+    holders: Holders,
+    /// The pod's own addresses.
+    inside: Vec<IpAddr>,
+    slots: Vec<(RefCell<Option<Told>>, Notify)>,
+    seen: RefCell<Vec<PeerSeen>>,
+    /// Whether every reset that a peer met was one of this pod's.
+    resets_are_ours: Cell<bool>,
+}
+
+impl DialBack {
+    /// Finds the peers' addresses.
+    pub(super) async fn new(plan: &Plan, asked: &PeerAsked, flows: &[Flow], pod: &Pod) -> DialBack {
+        let mut families: Vec<Family> = Vec::new();
+        for flow in flows.iter().filter(|flow| flow.sender == Sender::Outside) {
+            if !families.contains(&flow.family) {
+                families.push(flow.family);
+            }
+        }
+        let peers = addresses(plan, asked, &families, pod).await;
+        let egress = Egress::new(plan, pod);
+        let plays = peers.values().flatten().map(|&peer| {
+            (peer, [Transport::Udp, Transport::Tcp].map(|over| egress.play(peer, over).clone()))
+        });
+        let inside = flows.iter().filter(|flow| flow.sender == Sender::Outside);
+        let mut inside: Vec<IpAddr> = inside.map(|flow| flow.destination.ip()).collect();
+        inside.sort_unstable();
+        inside.dedup();
+        DialBack {
+            plays: plays.collect(),
+            peers,
+            token: asked.token_file.as_ref().map(|file| token(file)).transpose(),
+            holders: Holders::new(plan.capture.listen_ports()),
+            inside,
+            slots: flows.iter().map(|_| (RefCell::new(None), Notify::new())).collect(),
+            seen: RefCell::default(),
+            resets_are_ours: Cell::new(true),
+        }
+    }
+
+    /// Why this flow cannot be asked for, if so.
+    pub(super) fn obstacle(&self, flow: &Flow, attended: bool) -> Option<String> {
+        if let Some(Err(why)) = self.peers.get(&flow.family) {
+            return Some(why.clone());
+        }
+        self.holders
+            .look_the_same(flow, attended)
+            .then(|| "a server at the destination itself would look the same".to_owned())
+    }
+
+    /// Asks for all the flows, so many at a time as a request may name.
+    pub(super) async fn ask(&self, flows: &[Flow], arrivals: &Arrivals) {
+        let before = own_resets();
+        let asking = self.inside.iter().map(|own| self.ask_from(*own, flows, arrivals));
+        let told: Vec<(usize, Told)> = join_all(asking).await.into_iter().flatten().collect();
+        let reset = |(_, told): &&(usize, Told)| {
+            let Told::Dialled(dialled) = told else { return false };
+            dialled.failure == Some(Failure::Refused { by: None })
+        };
+        let resets = u64::try_from(told.iter().filter(reset).count()).unwrap_or(u64::MAX);
+        let sent = own_resets().zip(before).map(|(now, before)| now.saturating_sub(before));
+        self.resets_are_ours.set(sent.is_some_and(|sent| sent >= resets));
+        for (index, told) in told {
+            let (slot, notify) = &self.slots[index];
+            *slot.borrow_mut() = Some(told);
+            notify.notify_one();
+        }
+    }
+
+    /// The flows to one own address, which only a request from there can ask for.
+    async fn ask_from(
+        &self,
+        own: IpAddr,
+        flows: &[Flow],
+        arrivals: &Arrivals,
+    ) -> Vec<(usize, Told)> {
+        let mine = |flow: &Flow| {
+            flow.sender == Sender::Outside && flow.source.is_none() && flow.destination.ip() == own
+        };
+        let indices: Vec<usize> = (0..flows.len()).filter(|i| mine(&flows[*i])).collect();
+        let unasked = |why: String| {
+            let each = indices.iter().map(|i| (*i, Told::Unasked(why.clone())));
+            each.collect::<Vec<_>>()
+        };
+        let peer = match (self.peers.get(&Family::of(own)), &self.token) {
+            (Some(Ok(peer)), Ok(_)) => *peer,
+            (Some(Err(why)), _) | (_, Err(why)) => return unasked(why.clone()),
+            (None, _) => return Vec::new(),
+        };
+        let token = self.token.clone().unwrap_or_default();
+        let Some(plays) = self.plays.get(&peer) else { return Vec::new() };
+        let (asking, mut seen) = Asking::open(peer, own, plays, token).await;
+        let mut told = Vec::new();
+        for some in indices.chunks(AT_ONCE) {
+            let dial = some.iter().map(|i| Dial {
+                port: flows[*i].destination.port(),
+                transport: flows[*i].transport,
+                say: saying(&arrivals.token(*i)),
+            });
+            let request = Request { version: VERSION, dial: dial.collect(), ..Request::default() };
+            let answer = match &asking {
+                Some(asking) => asking.ask(&request).await,
+                None => Err(seen.problem.clone().unwrap_or_default()),
+            };
+            let each = match &answer {
+                Ok(answer) => {
+                    seen.you = answer.you.parse().ok();
+                    read(some, answer.dialled.clone(), &seen)
+                }
+                Err(why) => {
+                    seen.problem = Some(why.clone());
+                    let why = format!("the peer {peer} {why}");
+                    some.iter().map(|i| (*i, Told::Unasked(why.clone()))).collect()
+                }
+            };
+            told.extend(each);
+        }
+        self.seen.borrow_mut().push(seen);
+        told
+    }
+
+    /// What became of one flow, once the peer has told.
+    pub(super) async fn outcome(
+        &self,
+        index: usize,
+        flow: &Flow,
+        attended: bool,
+        arrivals: &Arrivals,
+    ) -> Outcome {
+        let told = loop {
+            if let Some(told) = self.slots[index].0.borrow().clone() {
+                break told;
+            }
+            self.slots[index].1.notified().await;
+        };
+        let dialled = match told {
+            Told::Unasked(reason) => return Outcome::NotSent { reason },
+            Told::Dialled(Dialled { not_tried: Some(why), .. }) => {
+                return Outcome::NotSent { reason: format!("the peer says: {why}") };
+            }
+            Told::Dialled(dialled) => dialled,
+        };
+        match (&dialled.failure, flow.transport, dialled.from) {
+            (Some(failure), ..) => self.refused(failure),
+            (None, Transport::Udp, _) => {
+                let lost = || lost("ETIMEDOUT", None);
+                arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or_else(lost)
+            }
+            (None, Transport::Tcp, from) => {
+                let live = arrivals.live;
+                let anothers = from.and_then(|from| {
+                    self.holders.anothers(flow, from, &self.inside, attended, live)
+                });
+                if let Some(outcome) = anothers {
+                    return outcome;
+                }
+                let elsewhere = || Outcome::AcceptedElsewhere;
+                arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or_else(elsewhere)
+            }
+        }
+    }
+
+    /// A refusal is the pod's own, or says nothing about it.
+    fn refused(&self, failure: &Failure) -> Outcome {
+        match failure {
+            Failure::Refused { by: None } if self.resets_are_ours.get() => {
+                Outcome::Refused { by: None }
+            }
+            Failure::Refused { by: Some(by) } | Failure::Failed { by: Some(by), .. }
+                if self.inside.contains(&by.address) =>
+            {
+                Outcome::Refused { by: Some(*by) }
+            }
+            Failure::Refused { by } => lost("ECONNREFUSED", *by),
+            Failure::Failed { errno, by, .. } => lost(errno, *by),
+            Failure::Silent { .. } | Failure::Masked { .. } => lost("ETIMEDOUT", None),
+        }
+    }
+
+    /// What the peers were seen to do.
+    pub(super) fn into_seen(self) -> Vec<PeerSeen> {
+        self.seen.into_inner()
+    }
+}
+
+/// What the peer says of each flow; nothing that counts, if it dialled somebody else.
+fn read(some: &[usize], dialled: Vec<Dialled>, seen: &PeerSeen) -> Vec<(usize, Told)> {
+    if let Some(translated) = seen.translated() {
+        let why = format!("the peer {} sees {} as {translated}", seen.peer, seen.own);
+        return some.iter().map(|i| (*i, Told::Unasked(why.clone()))).collect();
+    }
+    let mut dialled = dialled.into_iter();
+    let each = some.iter().map(|i| {
+        let told = dialled.next().map_or_else(
+            || Told::Unasked(format!("the peer {} did not tell", seen.peer)),
+            Told::Dialled,
+        );
+        (*i, told)
+    });
+    each.collect()
+}
+
+/// Lost on the way, or in the pod: from here, that looks the same.
+fn lost(errno: &str, by: Option<super::super::outcome::Offender>) -> Outcome {
+    Outcome::Failed { operation: "connect from the peer".to_owned(), errno: errno.to_owned(), by }
+}
+
+/// How many resets this pod has sent so far (kernel `net/ipv4/tcp_ipv4.c`, `tcp_v4_send_reset`).
+fn own_resets() -> Option<u64> {
+    counters::read(counters::SNMP, "Tcp:", "OutRsts")
+}
+
+/// The shared secret.
+fn token(file: &std::path::Path) -> Result<String, String> {
+    let told =
+        |problem: String| format!("read the peer's token from {}: {problem}", file.display());
+    let text = fs::read_to_string(file).map_err(|error| told(error.to_string()))?;
+    match text.trim() {
+        "" => Err(told("it is empty".to_owned())),
+        token => Ok(token.to_owned()),
+    }
+}
+
+/// The first address of each family.
+async fn addresses(
+    plan: &Plan,
+    asked: &PeerAsked,
+    families: &[Family],
+    pod: &Pod,
+) -> BTreeMap<Family, Result<SocketAddr, String>> {
+    let mut found: Vec<SocketAddr> = Vec::new();
+    let mut why = None;
+    for host in &asked.hosts {
+        match host {
+            PeerHost::Address(address) => found.push(*address),
+            PeerHost::Name(name, port) => {
+                let resolver = dns::Resolver::new(plan, pod, LOOK_UP_PATIENCE);
+                match resolver.look_up(name, families).await {
+                    dns::Resolved::Addresses(all) => {
+                        found.extend(all.into_iter().map(|ip| SocketAddr::new(ip, *port)));
+                    }
+                    dns::Resolved::Missing(said)
+                    | dns::Resolved::Failed(said)
+                    | dns::Resolved::Masked(said) => {
+                        why = Some(format!("the peer's name {name} has no address: {said}"));
+                    }
+                }
+            }
+        }
+    }
+    let of = |family: &Family| {
+        let first = found.iter().find(|peer| Family::of(peer.ip()) == *family).copied();
+        let none = || why.clone().unwrap_or_else(|| format!("no peer has an {family} address"));
+        (*family, first.ok_or_else(none))
+    };
+    families.iter().map(of).collect()
+}
