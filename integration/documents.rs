@@ -47,13 +47,13 @@ fn readme_shows_the_manifest_word_for_word() {
 
 #[test]
 fn the_manifests_command_lines_are_understood() {
-    for (manifest, gates) in
-        [("two-identity-gate", 2), ("one-container-gate", 1), ("await-inbound", 1)]
-    {
+    let manifests =
+        [("two-identity-gate", 2), ("one-container-gate", 1), ("await-inbound", 1), ("peer", 1)];
+    for (manifest, commands) in manifests {
         let text = read(&format!("manifests/{manifest}.yaml"));
         let lines: Vec<&str> =
             text.lines().filter_map(|line| line.trim().strip_prefix("args: [")).collect();
-        assert_eq!(lines.len(), gates, "{manifest}: {lines:?}");
+        assert_eq!(lines.len(), commands, "{manifest}: {lines:?}");
         for line in lines {
             let line = line.trim_end_matches(']').replace('"', "");
             let words = line.split(", ");

@@ -28,7 +28,7 @@ use crate::{
 /// How long a connection stays after the answer: who asked looks at its end meanwhile.
 const HELD: Duration = Duration::from_millis(250);
 /// How long a refusal of a datagram is waited for.
-const REFUSAL: Duration = Duration::from_millis(50);
+const REFUSAL: Duration = Duration::from_millis(20);
 
 /// A connection that is kept for a moment, and its place among all.
 type Held = (TcpStream, OwnedSemaphorePermit);

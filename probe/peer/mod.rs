@@ -16,6 +16,7 @@ mod udp;
 
 use std::{io, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
+use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -57,7 +58,11 @@ pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
         let failed = |what: &'static str| {
             move |error: io::Error| format!("listen on {at} over {what}: {error}")
         };
-        let tcp = bind(at, Type::STREAM, Protocol::TCP).map_err(failed("TCP"))?;
+        let tcp = match bind(at, Type::STREAM, Protocol::TCP) {
+            // `:PORT` asks for all there are, and a machine may be without IPv6.
+            Err(error) if at.ip().is_unspecified() && has_no_family(&error) => continue,
+            bound => bound.map_err(failed("TCP"))?,
+        };
         let tcp = tokio::net::TcpListener::from_std(tcp.into()).map_err(failed("TCP"))?;
         let udp = bind(at, Type::DGRAM, Protocol::UDP).map_err(failed("UDP"))?;
         let udp = tokio::net::UdpSocket::from_std(udp.into()).map_err(failed("UDP"))?;
@@ -70,6 +75,12 @@ pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
         _ = interrupt.recv() => SignalKind::interrupt(),
     };
     Ok(ended.as_raw_value())
+}
+
+fn has_no_family(error: &io::Error) -> bool {
+    [Errno::EAFNOSUPPORT, Errno::EADDRNOTAVAIL]
+        .map(|errno| Some(errno as i32))
+        .contains(&error.raw_os_error())
 }
 
 /// A listening or datagram socket of one family: `[::]` leaves IPv4 to a listener of its own.
