@@ -103,7 +103,8 @@ async fn survey(plan: &mut Plan, pod: &Pod) -> Option<redirect::Seen> {
         return None;
     }
     let capture = profile::NONE.capture();
-    let without_mesh = Plan { capture, listeners: Listeners::Bind, inject: false, peer: None, ..plan.clone() };
+    let without_mesh =
+        Plan { capture, listeners: Listeners::Bind, inject: false, peer: None, ..plan.clone() };
     let seen = redirect::observe(&without_mesh, &plan.addresses(pod), pod).await;
     if let Some(detected) = detect::by_flows(&seen) {
         plan.decide(detected);
