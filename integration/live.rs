@@ -258,6 +258,7 @@ fn what_is_left_of_an_earlier_connection_is_told_from_an_open_one() {
     let (server, _) = listener.accept().expect("a connection");
     assert_eq!(open(ours), Some(true));
     drop(server);
+    assert_eq!(open(ours), Some(false), "this side has not closed");
     drop(client);
-    assert_eq!(open(ours), Some(false), "who closed first keeps it for a minute");
+    assert_eq!(open(ours), None, "who closed first keeps it for a minute: it is nobody's");
 }

@@ -178,21 +178,25 @@ fn pass_on(at: &'static str) {
     let listener = as_owner(1337, || TcpListener::bind(at)).expect("a free port");
     thread::spawn(move || {
         as_owner(1337, || {
-            for mut client in listener.incoming().flatten() {
-                let to = POD[0].parse().expect("an address");
-                let from = Some("127.0.0.6".parse().expect("an address"));
-                if let Ok(mut server) = connect(to, from) {
-                    let mut request = [0; 512];
-                    let count = client.read(&mut request).unwrap_or(0);
-                    let mut answer = Vec::new();
-                    server.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
-                    let _ = server.write_all(&request[..count]);
-                    let _ = server.read_to_end(&mut answer);
-                    let _ = client.write_all(&answer);
-                }
+            // podprobe's own connections are among them, and none may wait for another.
+            for client in listener.incoming().flatten() {
+                thread::spawn(move || as_owner(1337, || pass(client)));
             }
         });
     });
+}
+
+fn pass(mut client: TcpStream) {
+    let to = POD[0].parse().expect("an address");
+    let from = Some("127.0.0.6".parse().expect("an address"));
+    let Ok(mut server) = connect(to, from) else { return };
+    let mut request = [0; 512];
+    let count = client.read(&mut request).unwrap_or(0);
+    let mut answer = Vec::new();
+    server.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+    let _ = server.write_all(&request[..count]);
+    let _ = server.read_to_end(&mut answer);
+    let _ = client.write_all(&answer);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn rules_that_let_in_the_pods_own_interface_alone_prove_nothing() {
     sh("iptables-nft -A INPUT -i lo -j ACCEPT; iptables-nft -A INPUT -i eth0 -j ACCEPT
         iptables-nft -P INPUT DROP");
     let run = check(&pod, &[]).expect(0);
-    assert!(run.report().to_string().contains("everything else that was injected"), "{run}");
+    assert!(run.report().to_string().contains("everything else from outside"), "{run}");
     check(&pod, &["--require", "arriving"]).expect(5);
 }
 

@@ -113,7 +113,9 @@ fn hosts(text: &str) -> Result<Hosts, String> {
         }
         let (name, port) = text.rsplit_once(':').unwrap_or_default();
         match super::values::one_port(port) {
-            Ok(port) if is_name(name) => Ok(PeerHost::Name(name.to_owned(), port)),
+            Ok(port) if !name.is_empty() && is_name(name) => {
+                Ok(PeerHost::Name(name.to_owned(), port))
+            }
             _ => Err(format!(
                 "{text:?} is no peer: write podprobe-peer.podprobe:7000, 10.0.0.9:7000 or [fd00::9]:7000"
             )),

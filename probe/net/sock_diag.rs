@@ -73,9 +73,12 @@ pub fn is_listened_at(netlink: &mut Netlink, at: SocketAddr) -> io::Result<bool>
 /// established, and not yet accepted.
 const OPEN_STATES: [u8; 3] = [1, 3, 12];
 
+/// Of a connection that both sides have closed.
+const STATE_TIME_WAIT: u8 = 6;
+
 /// The socket of this namespace whose local address is `theirs` and whose peer is `ours`: the other
 /// end of a connection of this process, whoever accepted it; and whether it is open. One that is
-/// closing may be left of an earlier connection from the same port.
+/// closed for good is of an earlier connection from the same port, and one that is closing may be.
 ///
 /// # Errors
 /// The kernel's answer, other than that there is none.
@@ -87,6 +90,7 @@ pub fn other_end(
     match netlink.ask(SOCK_DIAG_BY_FAMILY, &exact(ours, theirs)) {
         // An exact lookup that finds nothing falls back to the listener.
         Ok(body) if body.get(1) == Some(&STATE_LISTEN) => Ok(None),
+        Ok(body) if body.get(1) == Some(&STATE_TIME_WAIT) => Ok(None),
         Ok(body) => {
             let open = body.get(1).is_some_and(|state| OPEN_STATES.contains(state));
             Ok(read_socket(&body).map(|socket| (socket, open)))

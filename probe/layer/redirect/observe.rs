@@ -146,8 +146,11 @@ async fn run(
         sent[index] = Some(outcome);
     }
     for _ in 0..REPEATS {
-        let unheard = unheard(flows, &sent);
-        let repeated = stream::iter(unheard.into_iter().map(|i| one(i, None)));
+        let mut doubtful = unheard(flows, &sent);
+        if arrivals.live {
+            doubtful.extend(untraced(flows, &sent));
+        }
+        let repeated = stream::iter(doubtful.into_iter().map(|i| one(i, None)));
         for (index, outcome) in repeated.buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
             sent[index] = Some(outcome);
         }
@@ -179,6 +182,16 @@ fn unheard(flows: &[Flow], sent: &[Option<Sent>]) -> Vec<usize> {
             && matches!(outcome(*index), Some(Outcome::Silent { .. }))
     };
     (0..flows.len()).filter(silent).collect()
+}
+
+/// Connections beside a running proxy whose other end the kernel does not show: conntrack gives a
+/// connection another source port where an earlier one to the same capture port had it.
+fn untraced(flows: &[Flow], sent: &[Option<Sent>]) -> Vec<usize> {
+    let elsewhere = |index: &usize| {
+        let outcome = sent[*index].as_ref().map(|sent| &sent.outcome);
+        flows[*index].sender != Sender::Outside && outcome == Some(&Outcome::AcceptedElsewhere)
+    };
+    (0..flows.len()).filter(elsewhere).collect()
 }
 
 /// Whether `::6` is on lo: only then can a socket be bound to it. Any other error tells nothing.

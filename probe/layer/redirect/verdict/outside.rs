@@ -21,6 +21,9 @@ impl Context<'_> {
     /// Compares what became of a packet from outside with what was promised.
     pub(super) fn arriving(&self, observed: &Observed) -> Verdict {
         let flow = &observed.flow;
+        if self.needs_transparency(observed) {
+            return Blind(Code::NotObservable);
+        }
         match &observed.outcome {
             Outcome::NotSent { .. } => Blind(Code::NotObservable),
             Outcome::Failed { .. } | Outcome::LeftThePod { .. } => Blind(Code::ProbeFailed),
@@ -44,6 +47,18 @@ impl Context<'_> {
             }
             Outcome::Taken { at, uid } => self.half_open(flow, *at, *uid),
         }
+    }
+
+    /// What TPROXY hands over shows itself to a transparent listener alone. Without one it vanishes, and
+    /// so may a packet on a peer's way; or, by native nftables, it goes on.
+    fn needs_transparency(&self, observed: &Observed) -> bool {
+        let lost = match &observed.outcome {
+            Outcome::Silent { .. } | Outcome::Failed { .. } => true,
+            Outcome::Arrived { .. } | Outcome::Refused { by: None } => self.vanishes != Some(true),
+            _ => false,
+        };
+        let handed_over = matches!(observed.flow.promise, Promise::Transparent(_));
+        handed_over && lost && !self.transparent && self.live.is_none()
     }
 
     /// A reset: by a port where nobody listens, the destination itself or where a rule leads.
