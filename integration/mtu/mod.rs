@@ -9,6 +9,8 @@ mod flight;
 mod hole;
 /// What looks like a hole and is none.
 mod intact;
+/// podprobe's own far side.
+mod peer;
 /// The pod's node and what lies behind it.
 pub mod place;
 

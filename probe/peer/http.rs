@@ -24,15 +24,13 @@ use tokio::{
 use super::{
     Peer,
     dial::may_ask,
-    protocol::{Answer, MOST_OCTETS, Request, VERSION},
+    protocol::{Answer, MOST_BYTES, MOST_OCTETS, Request, VERSION},
 };
 
 /// How long one connection may last, whatever it does.
 const LIFE: Duration = Duration::from_secs(10);
 /// Pause after accept(2) failed, for example for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The most octets that are given or taken to try packet sizes.
-const MOST_BYTES: usize = 64 * 1024;
 
 /// Serves one listener for ever. Where too many connections are open, new ones wait in the backlog.
 pub(super) async fn serve(peer: Arc<Peer>, listener: TcpListener) {
@@ -91,9 +89,10 @@ async fn answer(
             Ok(octets) => plain(octets.len().to_string()),
             Err(response) => response,
         },
-        (&Method::GET, path) if path.starts_with("/v1/bytes/") => {
-            match path["/v1/bytes/".len()..].parse() {
-                Ok(size) if size <= MOST_BYTES => plain(vec![b'.'; size]),
+        (&Method::GET | &Method::POST, path) if path.starts_with("/v1/bytes/") => {
+            match (path["/v1/bytes/".len()..].parse(), body(request, MOST_BYTES).await) {
+                (_, Err(response)) => response,
+                (Ok(size), Ok(_)) if size <= MOST_BYTES => plain(vec![b'.'; size]),
                 _ => refusal(StatusCode::BAD_REQUEST, "at most 65536 bytes"),
             }
         }

@@ -1,8 +1,8 @@
 //! The documents that go between a pod and its peer: JSON, version 1.
 //!
 //! Over HTTP: `POST /v1/dial` with a [`Request`], answered by an [`Answer`]; `GET /v1/you` answers
-//! likewise without dialling; `GET /v1/bytes/N` gives N bytes and `POST /v1/bytes` takes them, to
-//! try packet sizes. Over UDP: one [`Request`] a datagram, answered by one [`Answer`]. The first
+//! likewise without dialling; `GET /v1/bytes/N` gives N bytes, `POST /v1/bytes` takes them, and `POST
+//! /v1/bytes/N` does both, to try packet sizes. Over UDP: one [`Request`] a datagram, answered by one [`Answer`]. The first
 //! answer to a source has only a cookie, and is no larger than the request: it must come back in
 //! the next one, so that nobody can ask in another's name (as in DTLS, RFC 9147 section 5.1).
 
@@ -18,6 +18,8 @@ pub const VERSION: u32 = 1;
 pub const MOST_PORTS: usize = 16;
 /// The most octets of a request or an answer.
 pub const MOST_OCTETS: usize = 8 * 1024;
+/// The most octets that are given or taken to try packet sizes.
+pub const MOST_BYTES: usize = 64 * 1024;
 /// The octets of what a connection says: a token of the redirect layer.
 pub const SAYING: usize = 16;
 
@@ -140,6 +142,43 @@ impl Answer {
     }
 }
 
+/// A request over HTTP, of this many octets where it can be so short, for an answer that is no shorter.
+#[must_use]
+pub fn exchange_of_bytes(length: usize) -> Vec<u8> {
+    let head = |body: usize| {
+        format!(
+            "POST /v1/bytes/{} HTTP/1.1\r\nHost: podprobe\r\nConnection: close\r\nContent-Length: {body:05}\r\n\r\n",
+            length.min(MOST_BYTES)
+        )
+    };
+    let body = length.min(MOST_BYTES).saturating_sub(head(0).len());
+    let mut request = head(body).into_bytes();
+    request.resize(request.len() + body, b'.');
+    request
+}
+
+/// Whether an answer over HTTP has all its octets.
+#[must_use]
+pub fn is_whole(answer: &[u8]) -> bool {
+    let mut headers = [httparse::EMPTY_HEADER; 16];
+    let mut response = httparse::Response::new(&mut headers);
+    let Ok(httparse::Status::Complete(head)) = response.parse(answer) else { return false };
+    let length = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|header| str::from_utf8(header.value).ok()?.parse::<usize>().ok());
+    length.is_some_and(|length| answer.len() - head >= length)
+}
+
+/// A request in one datagram of this many octets, where it can be so short: it is answered by a cookie.
+#[must_use]
+pub fn padded(length: usize) -> Vec<u8> {
+    let of = |padding: usize| {
+        let padding = " ".repeat(padding);
+        let request = Request { version: VERSION, padding, ..Request::default() };
+        serde_json::to_vec(&request).unwrap_or_default()
+    };
+    of(1 + length.saturating_sub(of(1).len()))
+}
+
 /// The octets of a saying.
 #[must_use]
 pub fn octets_of(say: &str) -> Option<[u8; SAYING]> {
@@ -181,6 +220,15 @@ mod tests {
         assert_eq!(refused, "port 80: say needs 32 hex digits");
     }
 
+    #[test]
+    fn what_is_to_fill_packets_is_as_long_as_it_shall_be() {
+        for length in [200, 1400, 4380, 40_000] {
+            assert_eq!(exchange_of_bytes(length).len(), length);
+            assert_eq!(padded(length).len(), length);
+        }
+        assert!(Request::parse(&padded(1472)).is_ok());
+    }
+
     proptest! {
         #[test]
         fn sayings_come_back(octets in any::<[u8; SAYING]>()) {
@@ -190,6 +238,7 @@ mod tests {
         #[test]
         fn foreign_octets_never_panic(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(Request::parse(&octets).is_err());
+            let _ = is_whole(&octets);
             prop_assert!(Answer::parse(&octets).is_err());
         }
     }

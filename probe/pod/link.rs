@@ -72,6 +72,11 @@ pub(super) fn name_of(links: &[Link], index: u32) -> String {
     }
 }
 
+/// Whether this is not a link's name, but stands for one.
+pub(super) fn is_unnamed(name: &str) -> bool {
+    name.starts_with('#')
+}
+
 fn read(body: &[u8]) -> Option<Link> {
     let header = LinkHeader::parse(body).ok()?;
     let (mut name, mut mtu, mut kind, mut hardware) = (None, None, None, None);

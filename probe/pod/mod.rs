@@ -100,14 +100,17 @@ impl Pod {
     /// Without what podprobe itself put there for moments, this one or another: it is no part of the
     /// pod.
     fn without_own_devices(mut self) -> Pod {
+        let listed = self.links.seen().is_some();
+        // A link without a name came after the links were listed: at the next look it is there or gone.
+        let passing = |link: &str| tun::is_ours(link) || (listed && link::is_unnamed(link));
         if let Look::Seen(links) = &mut self.links {
             links.retain(|link| !tun::is_ours(&link.name));
         }
         if let Look::Seen(addresses) = &mut self.addresses {
-            addresses.retain(|address| !tun::is_ours(&address.link));
+            addresses.retain(|address| !passing(&address.link));
         }
         if let Look::Seen(routes) = &mut self.routes {
-            routes.retain(|route| !route.link.as_deref().is_some_and(tun::is_ours));
+            routes.retain(|route| !route.link.as_deref().is_some_and(passing));
         }
         self
     }

@@ -75,7 +75,11 @@ async fn look_at_pod(plan: &mut Plan, seen: &mut Seen, start: Instant, patience:
         seen.reach = Some(reach::observe(plan, &seen.pod, left()).await);
     }
     if plan.asks(Layer::Mtu) && !late(plan, seen) {
-        let known = mtu::Known { service: seen.service.as_ref(), reach: seen.reach.as_ref() };
+        let known = mtu::Known {
+            service: seen.service.as_ref(),
+            reach: seen.reach.as_ref(),
+            redirect: seen.redirect.as_ref(),
+        };
         seen.mtu = Some(mtu::observe(plan, &seen.pod, known, left()).await);
     }
 }

@@ -93,6 +93,7 @@ fn name(path: &Path) -> String {
         Role::Nameserver => "nameserver",
         Role::ApiServer => "API server",
         Role::Target => "target",
+        Role::Peer => "peer",
     };
     format!("{role} {}", path.to)
 }

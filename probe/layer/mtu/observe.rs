@@ -55,6 +55,7 @@ pub fn planned(plan: &Plan, pod: &Pod) -> String {
         let what = match peer.speaks {
             Speaks::Dns => "padded query",
             Speaks::Tls => "padded ClientHello",
+            Speaks::Podprobe => "padded request",
         };
         let to = peer.to.to_string();
         format!("mtu         send  TCP {to:<28} {what} of three full packets\n")
@@ -111,12 +112,12 @@ impl Look<'_> {
     }
 }
 
-/// A query that fills a packet; only nameservers take datagrams from anybody.
+/// A question that fills a packet; TLS servers take no datagrams.
 fn datagram(peer: &Peer, link: u32) -> Option<Vec<u8>> {
     let headers = match peer.to {
         SocketAddr::V4(_) => HEADERS_V4,
         SocketAddr::V6(_) => HEADERS_V6,
     };
     let length = usize::try_from(link.saturating_sub(headers)).ok()?;
-    if peer.speaks == Speaks::Dns { peer.datagram(length).ok() } else { None }
+    if peer.speaks == Speaks::Tls { None } else { peer.datagram(length).ok() }
 }

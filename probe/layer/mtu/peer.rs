@@ -8,10 +8,11 @@ use crate::{
     layer::{
         dns::{self, Question, Record},
         reach::{self, Outcome, Probe},
-        service,
+        redirect, service,
     },
     net::hello,
-    plan::{ApiServer, Plan},
+    peer::protocol,
+    plan::{ApiServer, PeerHost, Plan},
     pod::Pod,
 };
 
@@ -34,6 +35,8 @@ pub enum Role {
     ApiServer,
     /// Named by `--mtu-target`, or a target of the reach layer that speaks TLS.
     Target,
+    /// podprobe's own far side, named by `--peer`.
+    Peer,
 }
 
 /// What a peer understands.
@@ -44,6 +47,8 @@ pub enum Speaks {
     Dns,
     /// TLS: a `ClientHello` padded by an extension (RFC 7685).
     Tls,
+    /// HTTP, as `podprobe peer` does: as many octets as one likes, both ways.
+    Podprobe,
 }
 
 /// Somebody to exchange full packets with.
@@ -63,6 +68,8 @@ pub struct Known<'s> {
     pub service: Option<&'s service::Seen>,
     /// What became of the targets.
     pub reach: Option<&'s reach::Seen>,
+    /// Who was asked to dial back.
+    pub redirect: Option<&'s redirect::Seen>,
 }
 
 impl Known<'_> {
@@ -70,6 +77,16 @@ impl Known<'_> {
         let servers = self.service.into_iter().flat_map(|seen| &seen.servers);
         let tls = servers.filter(|server| server.masked.is_none() && server.outcome.is_tls());
         tls.map(|server| server.address).collect()
+    }
+
+    /// podprobe's far sides: those that answered, and those that are named by their address.
+    fn peers(&self, plan: &Plan) -> Vec<SocketAddr> {
+        let named = plan.peer.iter().flat_map(|asked| &asked.hosts).filter_map(|host| match host {
+            PeerHost::Address(address) => Some(*address),
+            PeerHost::Name(..) => None,
+        });
+        let seen = self.redirect.into_iter().flat_map(|seen| &seen.peers);
+        seen.filter(|peer| peer.you.is_some()).map(|peer| peer.peer).chain(named).collect()
     }
 
     /// Targets that took a connection and are to speak TLS: others may take a padded hello amiss.
@@ -114,6 +131,7 @@ pub(super) fn peers(plan: &Plan, pod: &Pod, known: Known) -> Vec<Peer> {
         )
         .chain(plan.mtu.targets.iter().map(|to| (*to, Role::Target, by_port(to))))
         .chain(known.targets(plan).into_iter().map(|to| (to, Role::Target, Speaks::Tls)))
+        .chain(known.peers(plan).into_iter().map(|to| (to, Role::Peer, Speaks::Podprobe)))
         .filter(|(to, ..)| !to.ip().is_loopback() && !pod.has_address(to.ip()))
         .filter(|(to, ..)| asked.insert(*to))
         .map(|(to, role, speaks)| Peer { to, role, speaks, question: question.clone() })
@@ -126,6 +144,7 @@ impl Peer {
         match self.speaks {
             Speaks::Dns => LARGEST_DNS,
             Speaks::Tls => hello::LARGEST,
+            Speaks::Podprobe => protocol::MOST_BYTES,
         }
     }
 
@@ -136,6 +155,7 @@ impl Peer {
     pub(super) fn message(&self, length: usize) -> Result<Vec<u8>, String> {
         match self.speaks {
             Speaks::Tls => Ok(hello::client_hello(None, length)),
+            Speaks::Podprobe => Ok(protocol::exchange_of_bytes(length)),
             Speaks::Dns => {
                 let query = self.datagram(length.saturating_sub(2))?;
                 let length = u16::try_from(query.len()).unwrap_or(u16::MAX).to_be_bytes();
@@ -144,11 +164,14 @@ impl Peer {
         }
     }
 
-    /// A DNS query of this many bytes.
+    /// A datagram of this many bytes: a DNS query, or what a peer answers with a cookie.
     ///
     /// # Errors
     /// One clause: the name cannot be asked for.
     pub(super) fn datagram(&self, length: usize) -> Result<Vec<u8>, String> {
+        if self.speaks == Speaks::Podprobe {
+            return Ok(protocol::padded(length));
+        }
         let size = u16::try_from(length).unwrap_or(u16::MAX);
         dns::encode_padded(&self.question, size).map(|(_, query)| query)
     }
@@ -157,6 +180,7 @@ impl Peer {
     pub(super) fn is_whole(&self, answer: &[u8], silent: bool) -> bool {
         match self.speaks {
             Speaks::Tls => hello::is_whole(answer, silent),
+            Speaks::Podprobe => protocol::is_whole(answer),
             Speaks::Dns => answer
                 .split_first_chunk::<2>()
                 .is_some_and(|(size, body)| body.len() >= u16::from_be_bytes(*size).into()),
