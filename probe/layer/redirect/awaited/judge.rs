@@ -1,6 +1,6 @@
 //! From the connections that came to a finding: pure.
 
-use std::net::IpAddr;
+use std::{mem::discriminant, net::IpAddr};
 
 use super::{Awaited, Says, Visit};
 use crate::{
@@ -16,7 +16,12 @@ pub fn judge_awaited(capture: &Capture, pod: &[IpAddr], awaited: &Awaited) -> Fi
     let said = |visit: &'_ Visit| awaited.says(capture, pod, visit);
     let last = awaited.visits.iter().rev().find(|visit| said(visit) != Says::Nothing);
     let subject = format!("port {}", awaited.port);
-    let Some(visit) = last else { return nobody_came(awaited, subject) };
+    let Some(last) = last else { return nobody_came(awaited, subject) };
+    // The deadline may cut the last one off before its request was read.
+    let alike = |visit: &&Visit| {
+        discriminant(&said(visit)) == discriminant(&said(last)) && line(visit).is_some()
+    };
+    let visit = awaited.visits.iter().rev().find(alike).unwrap_or(last);
     let family = Some(Family::of(visit.at.ip().to_canonical()));
     let (port, inbound, from) = (awaited.port, capture.inbound_port, visit.from);
     let meant = visit.original.unwrap_or(visit.at);
@@ -65,8 +70,11 @@ pub fn judge_awaited(capture: &Capture, pod: &[IpAddr], awaited: &Awaited) -> Fi
 }
 
 fn asked(visit: &Visit) -> String {
-    let line = visit.request.as_deref().filter(|line| !line.is_empty());
-    line.map(|line| format!(" ({line})")).unwrap_or_default()
+    line(visit).map(|line| format!(" ({line})")).unwrap_or_default()
+}
+
+fn line(visit: &Visit) -> Option<&str> {
+    visit.request.as_deref().filter(|line| !line.is_empty())
 }
 
 fn nobody_came(awaited: &Awaited, subject: String) -> Finding {
