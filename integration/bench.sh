@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
     }
     qsort(wall, runs, sizeof *wall, by_size);
     qsort(cpu, runs, sizeof *cpu, by_size);
-    fprintf(stderr, "%-34s %8.2f ms %8.2f ms %8ld KiB\n", argv[1], wall[runs / 2], cpu[runs / 2], rss);
+    fprintf(stderr, "%-38s %8.2f ms %8.2f ms %8ld KiB\n", argv[1], wall[runs / 2], cpu[runs / 2], rss);
     return 0;
 }
 C
@@ -108,6 +108,24 @@ serve_cluster() {
     return 1
 }
 
+# With what it takes to let packets arrive from outside, too.
+as_root_with_net_admin() {
+    setpriv --reuid 0 --regid 0 --clear-groups --inh-caps=-all \
+        --bounding-set=-all,+setuid,+setgid,+net_admin --no-new-privs "$@"
+}
+
+# The far side, which lets one source ask as often as it likes.
+serve_peer() {
+    ip netns exec node /run/podprobe peer --rate 1000 --log-level off &
+    servers+=($!)
+    for _ in {1..100}; do
+        [[ $(ip netns exec node ss -Htln 'sport = :7000' | wc -l) == 2 ]] && return
+        sleep 0.05
+    done
+    echo "the peer does not listen" >&2
+    return 1
+}
+
 # The rest of the command in a cgroup with 1 % of one CPU, where one can be made: 1 ms in 100 ms.
 throttled() {
     local group quota
@@ -136,13 +154,17 @@ bench() {
     build_tools
     exec 2>&1
     echo "$RUNS runs each, $(nproc) CPUs, Linux $(uname -r), podprobe $(stat -c %s /run/podprobe) bytes"
-    printf '%-34s %11s %11s %12s\n' "" "median wall" "median CPU" "peak RSS"
+    printf '%-38s %11s %11s %12s\n' "" "median wall" "median CPU" "peak RSS"
     local gate=(/run/podprobe gate --termination-message none)
     limit_icmp off
     measure "does nothing (static C)" as 65532 -- /run/nothing
     measure "gate as 1337 (inbound)" as 1337 -- "${gate[@]}"
     measure "gate as 65532 (outbound)" as 65532 -- "${gate[@]}"
     measure "gate as 0 + SETUID,SETGID (both)" as_root_with_setuid -- "${gate[@]}"
+    measure "both, with NET_ADMIN, no injection" as_root_with_net_admin -- "${gate[@]}" --inject false
+    measure "both, and from outside by injection" as_root_with_net_admin -- "${gate[@]}"
+    serve_peer
+    measure "as 65532, and from outside by a peer" as 65532 -- "${gate[@]}" --peer '10.77.0.1:7000,[fd77::1]:7000'
     limit_icmp on
     measure "both, node short of ICMP answers" as_root_with_setuid -- "${gate[@]}"
     limit_icmp off
