@@ -1,5 +1,7 @@
 //! What somebody who means no good can make of a peer: nothing but a few connections to himself.
 
+use socket2::{Domain, Socket, Type};
+
 use super::{
     SAYING, SocketAddr, TcpStream, UdpSocket, WAIT, Write, ask, dial, json, listener, peer,
 };
@@ -148,13 +150,39 @@ fn slow_connections_do_not_keep_others_out() {
     let pod = World::DUAL.start();
     let (_peer, at) = peer(&pod, &["--rate", "100"]);
     let held = pod.node.run(move || -> Vec<TcpStream> {
+        // Another source than the one that asks below, which has a share of its own.
+        let other: SocketAddr = "10.88.0.2:0".parse().expect("an address");
         let open = |_| {
-            let mut stream = TcpStream::connect::<SocketAddr>(at).expect("connect");
-            stream.write_all(b"POST /v1/dial HTTP/1.1\r\nContent-Le").expect("write");
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            socket.bind(&other.into()).expect("bind");
+            socket.connect(&at.into()).expect("connect");
+            let mut stream = TcpStream::from(socket);
+            // Who has too many is cut off at once.
+            let _ = stream.write_all(b"POST /v1/dial HTTP/1.1\r\nContent-Le");
             stream
         };
-        (0..40).map(open).collect()
+        (0..200).map(open).collect()
     });
     assert_eq!(dial(&pod, at, &[]).0, 200);
     drop(held);
+}
+
+#[test]
+fn an_answer_is_never_answered() {
+    let pod = World::DUAL.start();
+    let (_peer, at) = peer(&pod, &[]);
+    let answered = |datagram: &'static str| {
+        pod.node.run(move || {
+            let socket = UdpSocket::bind("10.77.0.1:0").expect("a socket");
+            socket.connect(at).expect("connect");
+            socket.set_read_timeout(Some(WAIT / 10)).expect("a timeout");
+            socket.send(datagram.as_bytes()).expect("send");
+            socket.recv(&mut [0; 2000]).is_ok()
+        })
+    };
+    assert!(answered(r#"{"version":1,"cookie":"0123456789abcdef","padding":" "}"#));
+    assert!(
+        !answered(r#"{"version":1,"cookie":"0123456789abcdef"}"#),
+        "two peers would go on for ever"
+    );
 }

@@ -3,6 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
+use std::time::Duration;
 
 use super::{TcpStream, WAIT};
 use crate::world::{Backend, Daemon, Node, Output, Pod, Rules, Who, World, as_owner, until};
@@ -120,6 +121,30 @@ fn what_a_policy_on_the_way_stops_is_no_broken_rule() {
         pod.node.sh("nft flush chain inet t output");
     }
     inbound(&pod, Who::App, &[]).expect(0);
+}
+
+#[test]
+fn a_policy_that_resets_one_port_is_not_the_pod_that_refuses() {
+    let pod = World::V4.start();
+    let _peer = serving(&pod, &pod.node, "10.77.0.1:7000", &[]);
+    pod.load(Backend::IptablesNft, &Rules::istio().only_v4());
+    let syn = "tcp flags & (syn | ack) == syn";
+    pod.node.filter("output", &format!("tcp dport 8080 {syn} reject with tcp reset"));
+    let run = inbound(&pod, Who::App, &[]).expect(0);
+    assert!(proved(&run, "arriving") >= 3, "{run}");
+    let failed = run.findings("probe-failed");
+    assert!(matches!(&failed[..], [one] if one["reason"].to_string().contains(":8080")), "{run}");
+}
+
+#[test]
+fn a_gate_waits_for_a_peer_that_comes_late() {
+    let pod = World::V4.start();
+    pod.load(Backend::IptablesNft, &Rules::istio().only_v4());
+    let peer = ["--peer", "10.77.0.1:7000", "--require", "arriving", "--deadline", "20s"];
+    let gate = pod.launch(Who::App, &[&["gate"], &peer[..]].concat()).start();
+    assert!(gate.still_runs_after(Duration::from_millis(500)), "it did not wait");
+    let _peer = serving(&pod, &pod.node, "10.77.0.1:7000", &[]);
+    gate.wait().expect(0);
 }
 
 #[test]

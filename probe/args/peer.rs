@@ -16,7 +16,7 @@ use crate::{
     deliver,
     layer::dns::is_name,
     logging::{self, LogArgs},
-    peer::PeerPlan,
+    peer::{PeerPlan, secret},
     plan::{PeerAsked, PeerHost},
 };
 
@@ -27,7 +27,7 @@ pub struct PeerArgs {
     #[arg(long, env = "PODPROBE_LISTEN", value_name = "ADDRESS:PORT,…", default_value = ":7000")]
     listen: Listen,
 
-    /// Only who knows the text of this file is served; without it, everybody who can reach the peer.
+    /// Only who knows the text of this file is dialled; without it, everybody who can reach the peer.
     #[arg(long, env = "PODPROBE_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
@@ -41,7 +41,7 @@ pub struct PeerArgs {
     allow_ports: Ranges,
 
     /// Requests a second from one source, after a burst of four times as many.
-    #[arg(long, env = "PODPROBE_RATE", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, env = "PODPROBE_RATE", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
 
     /// How long one connection attempt may take.
@@ -64,16 +64,9 @@ impl PeerArgs {
 
     /// Resolves what was typed; one sentence where the token cannot be read.
     fn into_plan(self) -> Result<PeerPlan, String> {
-        let read = |file: PathBuf| {
-            let told = |problem: &str| format!("read the token from {}: {problem}", file.display());
-            let text = std::fs::read_to_string(&file).map_err(|e| told(&e.to_string()))?;
-            let token = text.trim().to_owned();
-            // An empty secret would let everybody in.
-            if token.is_empty() { Err(told("it is empty")) } else { Ok(token) }
-        };
         Ok(PeerPlan {
             listen: self.listen.0,
-            token: self.token_file.map(read).transpose()?,
+            token: self.token_file.map(|file| secret(&file)).transpose()?,
             ports: self.allow_ports.0,
             rate: self.rate,
             timeout: self.dial_timeout,

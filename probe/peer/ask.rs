@@ -7,7 +7,10 @@ use std::{
 };
 
 use socket2::Socket;
-use tokio::{net::UdpSocket, time::timeout};
+use tokio::{
+    net::UdpSocket,
+    time::{Instant, timeout_at},
+};
 
 use super::protocol::{Answer, MOST_OCTETS, Request, VERSION};
 use crate::{
@@ -23,7 +26,7 @@ const TRIES: u32 = 3;
 /// How long a peer may take that dials nobody.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How long it may take to dial: its own patience, and the way.
-const DIALLING: Duration = Duration::from_millis(2500);
+const DIALLING: Duration = Duration::from_millis(1500);
 
 /// A peer that answers.
 pub struct Asking {
@@ -81,7 +84,7 @@ impl Asking {
         let answer = match &self.way {
             Way::Datagrams { socket, cookie } => {
                 let request = Request { cookie: Some(cookie.clone()), ..request };
-                exchange(socket, &request, DIALLING).await?
+                exchange(socket, &request, DIALLING, |answer| answers(answer, &request)).await?
             }
             Way::Connections { play } => self.by_connection(play, &request).await?,
         };
@@ -105,7 +108,7 @@ impl Asking {
             most_body: MOST_OCTETS,
         };
         let answer = http::ask(&mut stream, &request, DIALLING).await;
-        let answer = answer.map_err(|failure| format!("gives no answer: {failure:?}"))?;
+        let answer = answer.map_err(|failure| failure.told())?;
         Answer::parse(&answer.body).map_err(|problem| format!("answers what is {problem}"))
     }
 }
@@ -119,7 +122,8 @@ async fn by_datagrams(peer: SocketAddr, own: IpAddr, play: &Play) -> Result<Way,
     let socket = socket.map_err(|error| unopened(&error))?;
     let padding = " ".repeat(64);
     let hello = Request { version: VERSION, padding, ..Request::default() };
-    let cookie = exchange(&socket, &hello, PATIENCE).await?.cookie;
+    let cookie =
+        exchange(&socket, &hello, PATIENCE, |answer| answer.cookie.is_some()).await?.cookie;
     let cookie = cookie.ok_or_else(|| "answers without a cookie".to_owned())?;
     Ok(Way::Datagrams { socket, cookie })
 }
@@ -135,22 +139,32 @@ fn unopened(error: &io::Error) -> String {
     Failure::of("open a socket", error, None).told()
 }
 
+/// Whether this is the answer to that request, and not a late one to an earlier.
+fn answers(answer: &Answer, request: &Request) -> bool {
+    let ports = answer.dialled.iter().map(|dialled| dialled.port);
+    answer.cookie.is_none()
+        && (answer.refused.is_some() || ports.eq(request.dial.iter().map(|dial| dial.port)))
+}
+
+/// Sends until an answer comes that belongs to it.
 async fn exchange(
     socket: &UdpSocket,
     request: &Request,
     patience: Duration,
+    belongs: impl Fn(&Answer) -> bool,
 ) -> Result<Answer, String> {
     let octets = serde_json::to_vec(request).unwrap_or_default();
     let mut buffer = vec![0; MOST_OCTETS];
     for _ in 0..TRIES {
         socket.send(&octets).await.map_err(|error| refused("send", &error, socket))?;
-        match timeout(patience, socket.recv(&mut buffer)).await {
-            Ok(Ok(length)) => {
-                let parsed = Answer::parse(&buffer[..length]);
-                return parsed.map_err(|problem| format!("answers what is {problem}"));
+        let until = Instant::now() + patience;
+        while let Ok(received) = timeout_at(until, socket.recv(&mut buffer)).await {
+            let length = received.map_err(|error| refused("receive", &error, socket))?;
+            match Answer::parse(&buffer[..length]) {
+                Ok(answer) if belongs(&answer) => return Ok(answer),
+                Ok(_) => {}
+                Err(problem) => return Err(format!("answers what is {problem}")),
             }
-            Ok(Err(error)) => return Err(refused("receive", &error, socket)),
-            Err(_) => {}
         }
     }
     Err(Failure::Silent { waited_ms: millis(patience * TRIES) }.told())

@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     Peer,
+    limit::{Of, Share},
     protocol::{Answer, Dial, Dialled, Request, VERSION, octets_of},
 };
 use crate::{
@@ -31,7 +32,7 @@ const HELD: Duration = Duration::from_millis(250);
 const REFUSAL: Duration = Duration::from_millis(20);
 
 /// A connection that is kept for a moment, and its place among all.
-type Held = (TcpStream, OwnedSemaphorePermit);
+type Held = (TcpStream, OwnedSemaphorePermit, Share);
 
 impl Peer {
     /// Does what a request of a proven source asks for.
@@ -55,7 +56,9 @@ impl Peer {
             dialled.not_tried = Some("the port is not on the peer's list".to_owned());
             return (dialled, None);
         }
-        let Ok(permit) = self.limits.dials.clone().try_acquire_owned() else {
+        let permit = self.limits.dials.clone().try_acquire_owned().ok();
+        let share = self.limits.share(from.ip(), Of::Dials);
+        let (Some(permit), Some(share)) = (permit, share) else {
             dialled.not_tried = Some("the peer is busy".to_owned());
             return (dialled, None);
         };
@@ -72,7 +75,7 @@ impl Peer {
                     // It fits an empty send buffer; who does not want it is no failure of the dial.
                     let _ = stream.try_write(&said);
                     dialled.from = stream.local_addr().ok();
-                    (dialled, Some((stream, permit)))
+                    (dialled, Some((stream, permit, share)))
                 }
                 Err(failure) => {
                     dialled.failure = Some(failure);
@@ -86,7 +89,7 @@ impl Peer {
 /// Ends connections with a reset, so that nothing is left of them here.
 async fn let_go(held: Vec<Held>) {
     sleep(HELD).await;
-    for (stream, _permit) in held {
+    for (stream, ..) in held {
         // Then it ends in the usual way.
         let _ = stream.set_zero_linger();
     }
@@ -109,14 +112,22 @@ async fn send(to: SocketAddr, said: &[u8]) -> Result<(), Failure> {
 }
 
 /// Whether somebody with this address may be dialled: not this host itself, which would make the
-/// peer talk to its own neighbours on loopback, and nobody who is not one host.
+/// peer talk to its own neighbours on loopback, nobody who is not one host, and nobody who has no
+/// address beyond the link: the cloud's metadata servers do not ask. `own` is where the question came.
 pub(super) fn may_ask(from: IpAddr, own: IpAddr) -> bool {
     let from = from.to_canonical();
     let single = match from {
-        IpAddr::V4(address) => !address.is_broadcast() && !address.is_multicast(),
-        IpAddr::V6(address) => !address.is_multicast(),
+        IpAddr::V4(address) => {
+            !address.is_broadcast() && !address.is_multicast() && !address.is_link_local()
+        }
+        IpAddr::V6(address) => !address.is_multicast() && !address.is_unicast_link_local(),
     };
     single && !from.is_loopback() && !from.is_unspecified() && from != own.to_canonical()
+}
+
+/// Whether the address is one of this host's: only those can be bound.
+pub(super) fn is_own(from: IpAddr) -> bool {
+    std::net::UdpSocket::bind((from.to_canonical(), 0)).is_ok()
 }
 
 #[cfg(test)]
@@ -126,7 +137,16 @@ mod tests {
     #[test]
     fn neither_loopback_nor_the_peer_itself_is_dialled() {
         let own: IpAddr = [10, 0, 0, 9].into();
-        let refused = ["127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "10.0.0.9", "ff02::1"];
+        let refused = [
+            "127.0.0.1",
+            "::1",
+            "::ffff:127.0.0.1",
+            "0.0.0.0",
+            "10.0.0.9",
+            "ff02::1",
+            "169.254.169.254",
+            "fe80::1",
+        ];
         for from in refused {
             assert!(!may_ask(from.parse().expect("an address"), own), "{from}");
         }

@@ -23,7 +23,8 @@ use tokio::{
 
 use super::{
     Peer,
-    dial::may_ask,
+    dial::{is_own, may_ask},
+    limit::Of,
     protocol::{Answer, MOST_BYTES, MOST_OCTETS, Request, VERSION},
 };
 
@@ -32,21 +33,22 @@ const LIFE: Duration = Duration::from_secs(10);
 /// Pause after accept(2) failed, for example for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Serves one listener for ever. Where too many connections are open, new ones wait in the backlog.
+/// Serves one listener for ever. Where too many connections are open, new ones wait in the backlog; who
+/// has many open gets no more.
 pub(super) async fn serve(peer: Arc<Peer>, listener: TcpListener) {
     loop {
         // Never closed, so never an error.
-        let Ok(permit) = peer.limits.connections.acquire().await else { return };
+        let Ok(permit) = peer.limits.connections.clone().acquire_owned().await else { return };
         let Ok((stream, from)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
-        permit.forget();
+        let Some(share) = peer.limits.share(from.ip(), Of::Connections) else { continue };
         let peer = peer.clone();
         tokio::spawn(async move {
             // Whoever is too slow is cut off.
             let _ = timeout(LIFE, connection(&peer, stream, from)).await;
-            peer.limits.connections.add_permits(1);
+            drop((share, permit));
         });
     }
 }
@@ -67,7 +69,7 @@ async fn answer(
     from: SocketAddr,
     own: IpAddr,
 ) -> Response<Full<Bytes>> {
-    if !may_ask(from.ip(), own) {
+    if !may_ask(from.ip(), own) || is_own(from.ip()) {
         return refusal(StatusCode::FORBIDDEN, "this address is not dialled");
     }
     if !peer.limits.admits(from.ip(), Instant::now()) {

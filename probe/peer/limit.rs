@@ -15,6 +15,12 @@ const MOST_SOURCES: usize = 4096;
 const MOST_CONNECTIONS: usize = 64;
 /// Dials under way at once.
 const MOST_DIALS: usize = 128;
+/// Connections of one source at once.
+const CONNECTIONS_EACH: u32 = 8;
+/// Dials to one source under way at once.
+const DIALS_EACH: u32 = 48;
+/// Sources a second that are given a cookie: that costs little, and nobody need be who he says.
+const COOKIES: f64 = 2000.0;
 /// The burst that a source may ask in, in seconds of its rate.
 const BURST: f64 = 4.0;
 
@@ -22,10 +28,41 @@ const BURST: f64 = 4.0;
 pub(super) struct Limits {
     rate: f64,
     sources: Mutex<HashMap<IpAddr, Bucket>>,
+    cookies: Mutex<Bucket>,
     /// For accepted connections.
-    pub(super) connections: Semaphore,
+    pub(super) connections: Arc<Semaphore>,
     /// For dials.
     pub(super) dials: Arc<Semaphore>,
+    /// What each source has of both at the moment.
+    shares: Arc<Mutex<HashMap<IpAddr, [u32; 2]>>>,
+}
+
+/// What there is a share of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Of {
+    /// Accepted connections.
+    Connections,
+    /// Dials.
+    Dials,
+}
+
+/// A source's share of something, given back when it is dropped.
+pub(super) struct Share {
+    shares: Arc<Mutex<HashMap<IpAddr, [u32; 2]>>>,
+    source: IpAddr,
+    of: Of,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = shares.get_mut(&self.source) {
+            held[self.of as usize] = held[self.of as usize].saturating_sub(1);
+            if *held == [0, 0] {
+                shares.remove(&self.source);
+            }
+        }
+    }
 }
 
 struct Bucket {
@@ -33,37 +70,70 @@ struct Bucket {
     at: Instant,
 }
 
+impl Bucket {
+    /// What is in it by now.
+    fn refilled(&self, rate: f64, full: f64, now: Instant) -> f64 {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        (self.left + since * rate).min(full)
+    }
+
+    /// Takes one out, if there is one.
+    fn takes(&mut self, rate: f64, full: f64, now: Instant) -> bool {
+        let left = self.refilled(rate, full, now);
+        let taken = left >= 1.0;
+        *self = Bucket { left: if taken { left - 1.0 } else { left }, at: now };
+        taken
+    }
+}
+
 impl Limits {
     pub(super) fn new(rate: u32) -> Limits {
         Limits {
             rate: f64::from(rate),
             sources: Mutex::default(),
-            connections: Semaphore::new(MOST_CONNECTIONS),
+            cookies: Mutex::new(Bucket { left: COOKIES, at: Instant::now() }),
+            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
             dials: Arc::new(Semaphore::new(MOST_DIALS)),
+            shares: Arc::default(),
         }
+    }
+
+    /// One more of these for a source; none where it has its share.
+    pub(super) fn share(&self, source: IpAddr, of: Of) -> Option<Share> {
+        let most = match of {
+            Of::Connections => CONNECTIONS_EACH,
+            Of::Dials => DIALS_EACH,
+        };
+        let source = payer(source);
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = &mut shares.entry(source).or_default()[of as usize];
+        if *held >= most {
+            return None;
+        }
+        *held += 1;
+        drop(shares);
+        Some(Share { shares: Arc::clone(&self.shares), source, of })
+    }
+
+    /// Whether somebody who may not be who he says may have a cookie now; nobody else pays for it.
+    pub(super) fn admits_anybody(&self, now: Instant) -> bool {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner).takes(COOKIES, COOKIES, now)
     }
 
     /// Whether this source may ask now; if so, it has.
     pub(super) fn admits(&self, source: IpAddr, now: Instant) -> bool {
         let full = self.rate * BURST;
-        let refilled = |bucket: &Bucket| {
-            let since = now.saturating_duration_since(bucket.at).as_secs_f64();
-            (bucket.left + since * self.rate).min(full)
-        };
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let source = payer(source);
         if !sources.contains_key(&source) && sources.len() >= MOST_SOURCES {
             // Who has been quiet is as good as new.
-            sources.retain(|_, bucket| refilled(bucket) < full);
+            sources.retain(|_, bucket| bucket.refilled(self.rate, full, now) < full);
             if sources.len() >= MOST_SOURCES {
                 return false;
             }
         }
         let bucket = sources.entry(source).or_insert(Bucket { left: full, at: now });
-        let left = refilled(bucket);
-        let admitted = left >= 1.0;
-        *bucket = Bucket { left: if admitted { left - 1.0 } else { left }, at: now };
-        admitted
+        bucket.takes(self.rate, full, now)
     }
 }
 
@@ -103,6 +173,20 @@ mod tests {
         let address = |last: u16| IpAddr::from([0xfd00, 0, 0, 1, 0, 0, 0, last]);
         let admitted = (0..50).filter(|n| limits.admits(address(*n), now)).count();
         assert_eq!(admitted, 4);
+    }
+
+    #[test]
+    fn a_source_has_a_share_and_gives_it_back() {
+        let limits = Limits::new(1);
+        let source = IpAddr::from([10, 0, 0, 1]);
+        let mut held: Vec<Share> =
+            (0..100).filter_map(|_| limits.share(source, Of::Connections)).collect();
+        assert_eq!(held.len(), 8);
+        assert!(limits.share([10, 0, 0, 2].into(), Of::Connections).is_some());
+        held.pop();
+        assert!(limits.share(source, Of::Connections).is_some());
+        drop(held);
+        assert!(limits.shares.lock().expect("a lock").is_empty());
     }
 
     #[test]

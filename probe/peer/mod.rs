@@ -14,7 +14,7 @@ mod limit;
 pub mod protocol;
 mod udp;
 
-use std::{io, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, ops::RangeInclusive, path::Path, sync::Arc, time::Duration};
 
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -41,6 +41,19 @@ pub struct PeerPlan {
 pub(crate) struct Peer {
     plan: PeerPlan,
     limits: Limits,
+}
+
+/// The secret that the two sides share, from a file.
+///
+/// # Errors
+/// One sentence: it cannot be read, or is empty, which would let everybody in.
+pub fn secret(file: &Path) -> Result<String, String> {
+    let told = |problem: &str| format!("read the token from {}: {problem}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| told(&error.to_string()))?;
+    match text.trim() {
+        "" => Err(told("it is empty")),
+        token => Ok(token.to_owned()),
+    }
 }
 
 /// Serves until SIGTERM or SIGINT; gives the signal's number.

@@ -128,6 +128,21 @@ impl Answer {
         Answer { version: VERSION, refused: Some(reason.into()), ..Answer::default() }
     }
 
+    /// The same with its words as they may stand in a report: short, and without control characters.
+    fn harmless(mut self) -> Answer {
+        let own_words = |dialled: &mut Dialled| {
+            if let Some(Failure::Failed { operation, errno, .. }) = &mut dialled.failure {
+                plain(operation);
+                plain(errno);
+            }
+            dialled.not_tried.as_mut().map(plain);
+        };
+        self.dialled.truncate(MOST_PORTS);
+        self.dialled.iter_mut().for_each(own_words);
+        self.refused.as_mut().map(plain);
+        self
+    }
+
     /// Reads an answer.
     ///
     /// # Errors
@@ -136,7 +151,7 @@ impl Answer {
         let answer: Answer =
             serde_json::from_slice(octets).map_err(|error| format!("not an answer: {error}"))?;
         match answer.version {
-            VERSION => Ok(answer),
+            VERSION => Ok(answer.harmless()),
             other => Err(format!("version {other}, but this podprobe speaks {VERSION}")),
         }
     }
@@ -177,6 +192,10 @@ pub fn padded(length: usize) -> Vec<u8> {
         serde_json::to_vec(&request).unwrap_or_default()
     };
     of(1 + length.saturating_sub(of(1).len()))
+}
+
+fn plain(words: &mut String) {
+    *words = words.chars().filter(|c| !c.is_control()).take(200).collect();
 }
 
 /// The octets of a saying.

@@ -11,7 +11,7 @@ use tokio::{net::UdpSocket, time::sleep};
 
 use super::{
     Peer,
-    dial::may_ask,
+    dial::{is_own, may_ask},
     protocol::{Answer, MOST_OCTETS, Request, VERSION},
 };
 
@@ -52,29 +52,37 @@ pub(super) async fn serve(peer: Arc<Peer>, socket: UdpSocket) {
             sleep(PAUSE).await;
             continue;
         };
+        // The socket's own address is unspecified where it listens everywhere: that is nobody's.
         let own = socket.local_addr().map_or(from.ip(), |own| own.ip());
-        // The unspecified address of the socket is nobody's.
-        let own_is_known = !own.is_unspecified();
-        if !may_ask(from.ip(), if own_is_known { own } else { [0; 4].into() })
-            || !peer.limits.admits(from.ip(), Instant::now())
-        {
+        if !may_ask(from.ip(), own) {
             continue;
         }
         // Nothing is said to an unproven source but a cookie, however wrong its request.
         let Ok(request) = Request::parse(&buffer[..length]) else { continue };
         match request.cookie.as_deref() {
             Some(cookie) if cookies.holds(cookie, from) => {
+                if is_own(from.ip()) {
+                    continue;
+                }
+                // Now it is known who pays.
+                if !peer.limits.admits(from.ip(), Instant::now()) {
+                    let answer = Answer::refusal("too many requests from this source");
+                    send(&socket, &answer, from, MOST_OCTETS).await;
+                    continue;
+                }
                 let (peer, socket) = (peer.clone(), socket.clone());
                 tokio::spawn(async move {
                     let answer = peer.answer(&request, from).await;
                     send(&socket, &answer, from, MOST_OCTETS).await;
                 });
             }
-            _ => {
+            _ if peer.limits.admits_anybody(Instant::now()) => {
                 let cookie = Some(cookies.of(from, cookies.epoch()));
                 let answer = Answer { version: VERSION, cookie, ..Answer::default() };
-                send(&socket, &answer, from, length).await;
+                // Shorter than the question: two peers would otherwise answer each other for ever.
+                send(&socket, &answer, from, length.saturating_sub(1)).await;
             }
+            _ => {}
         }
     }
 }

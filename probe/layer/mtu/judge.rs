@@ -29,7 +29,7 @@ pub fn judge(pod: &Pod, seen: &Seen) -> Vec<Finding> {
     findings.extend(masked(&verdicts));
     findings.extend(lower(pod, &verdicts));
     if seen.paths.is_empty() {
-        let reason = "exchange full packets: there is no nameserver, API server, --mtu-target or reached TLS target outside the pod";
+        let reason = "exchange full packets: there is no nameserver, API server, --mtu-target, peer or reached TLS target outside the pod";
         findings.push(Finding::new(Code::MtuUntested, "full packets", reason).with("peers", 0));
     }
     let broken = findings.iter().any(|finding| finding.severity == Severity::Fail);

@@ -22,6 +22,8 @@ const TPROXY: &str = "TPROXY";
 /// The subject of "not observable" where a running proxy did not tell.
 const BESIDE_PROXY: &str = "running proxy";
 
+/// The subject of "not observable" for packets that could not be made to arrive, or were lost.
+const PACKETS: &str = "packets from outside";
 /// The subject of "not observable" for what arrives.
 const OUTSIDE: &str = "traffic from outside";
 
@@ -36,7 +38,7 @@ pub fn goes_without_saying(finding: &Finding) -> bool {
 #[must_use]
 pub fn may_show_later(finding: &Finding) -> bool {
     finding.code == Code::NotObservable
-        && [TPROXY, BESIDE_PROXY].contains(&finding.subject.as_str())
+        && [TPROXY, BESIDE_PROXY, PACKETS].contains(&finding.subject.as_str())
 }
 
 /// What could not be seen: one finding a sender that cannot be played, one for failed probes.
@@ -106,7 +108,7 @@ fn not_sent_from_outside(seen: &Seen) -> Option<Finding> {
     let (first, reason) = unsent.next()?;
     let what = phrase::subject(&first.flow);
     let reason = format!("inbound from outside not observable: {what} was not sent: {reason}");
-    let finding = Finding::new(Code::NotObservable, "packets from outside", reason);
+    let finding = Finding::new(Code::NotObservable, PACKETS, reason);
     let finding = Finding { hint: OUTSIDE_HINT.to_owned(), ..finding };
     Some(finding.of(Some(first.flow.family)).with("flows", 1 + unsent.count()))
 }
@@ -144,7 +146,7 @@ fn deaf(verdicts: &[(&Observed, Verdict)]) -> Option<Finding> {
         "{what} {became}, and so did everything else from outside: \
          rules that let in the pod's own interface alone would do that"
     );
-    let finding = Finding::new(Code::NotObservable, "packets from outside", reason);
+    let finding = Finding::new(Code::NotObservable, PACKETS, reason);
     let finding = Finding { hint: OUTSIDE_HINT.to_owned(), ..finding };
     Some(finding.of(Some(first.flow.family)).with("flows", count))
 }

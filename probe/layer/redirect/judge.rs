@@ -101,10 +101,7 @@ fn verdicts<'s>(capture: &Capture, pod: &[IpAddr], seen: &'s Seen) -> Vec<(&'s O
     let vanishes = vanishes(capture, &seen.flows);
     let live = seen.live.as_deref();
     let deaf = deaf(&seen.flows);
-    let traced = |o: &Observed| {
-        o.flow.sender == Sender::Outside && matches!(o.outcome, Outcome::Taken { .. })
-    };
-    let untraceable = live.is_some() && !seen.flows.iter().any(traced);
+    let untraceable = if live.is_some() { untraceable(&seen.flows) } else { BTreeSet::new() };
     let context = Context {
         capture,
         pod,
@@ -159,6 +156,14 @@ fn without_other_versions<'o>(
         (*o, if other { Verdict::Blind(Code::NotObservable) } else { *verdict })
     };
     verdicts.iter().map(settled).collect()
+}
+
+/// Families in which nobody was seen to hold a connection from outside.
+fn untraceable(flows: &[Observed]) -> BTreeSet<Family> {
+    let outside = || flows.iter().filter(|o| o.flow.sender == Sender::Outside);
+    let traced = |o: &&Observed| matches!(o.outcome, Outcome::Taken { .. });
+    let traced: BTreeSet<Family> = outside().filter(traced).map(|o| o.flow.family).collect();
+    outside().map(|o| o.flow.family).filter(|family| !traced.contains(family)).collect()
 }
 
 /// Families in which every packet from outside was met with silence.

@@ -37,7 +37,7 @@ const REPEATS: usize = 3;
 
 /// Opens the dummy listeners unless a proxy already runs, sends every flow that this identity can
 /// send, and tells what happened. Takes the patience where nothing answers, up to a second more
-/// where a stranger does.
+/// where a stranger does, and up to some seconds where a peer does not answer.
 pub async fn observe(plan: &Plan, addresses: &Addresses, pod: &Pod) -> Seen {
     let capture = &plan.capture;
     let vantage = vantage(capture, plan.app, &pod.identity);

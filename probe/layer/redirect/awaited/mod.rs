@@ -101,9 +101,10 @@ impl Awaited {
             return Says::Nothing;
         }
         match (at(capture.inbound_port), AGENT_PORTS.iter().find_map(|port| at(*port))) {
-            (_, Some(_)) => Says::Rewritten,
+            (None, Some(_)) => Says::Rewritten,
             (Some((at, from)), None) => Says::Arrived(*from, *at),
-            (None, None) => Says::Nothing,
+            // A scrape of the agent may be open beside it.
+            (Some(_), Some(_)) | (None, None) => Says::Nothing,
         }
     }
 }

@@ -5,9 +5,8 @@
 //! refused.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::BTreeMap,
-    fs,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -19,7 +18,7 @@ use super::{
     super::{
         flow::{Flow, Sender, Transport},
         outcome::{Outcome, PeerSeen},
-        send::arrival,
+        send::{ARRIVAL_PATIENCE, arrival},
         serve::Arrivals,
     },
     holder::Holders,
@@ -29,7 +28,8 @@ use crate::{
     net::counters,
     peer::{
         ask::Asking,
-        protocol::{Dial, Dialled, Request, VERSION, saying},
+        protocol::{Answer, Dial, Dialled, Request, SAYING, VERSION, saying},
+        secret,
     },
     plan::{PeerAsked, PeerHost, Plan},
     pod::{Family, Pod},
@@ -37,8 +37,8 @@ use crate::{
 
 /// How long a peer's name may take to be looked up.
 const LOOK_UP_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a token may take that a peer says it has sent: its word can be the faster one.
-const ARRIVAL_PATIENCE: Duration = Duration::from_millis(300);
+/// How long a datagram may take that a peer says it has sent: its word can be the faster one.
+const DATAGRAM_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Flows that one request names: with their answers, they fit a datagram that nobody must cut up.
 const AT_ONCE: usize = 8;
@@ -46,8 +46,8 @@ const AT_ONCE: usize = 8;
 /// What is known of a flow's dialling.
 #[derive(Clone, Debug)]
 enum Told {
-    /// The peer says what became of it.
-    Dialled(Dialled),
+    /// The peer says what became of it; and whether the reset that it met was this pod's.
+    Dialled { dialled: Dialled, own_reset: bool },
     /// The peer was not asked, or did not answer.
     Unasked(String),
 }
@@ -64,8 +64,6 @@ pub(super) struct DialBack {
     inside: Vec<IpAddr>,
     slots: Vec<(RefCell<Option<Told>>, Notify)>,
     seen: RefCell<Vec<PeerSeen>>,
-    /// Whether every reset that a peer met was one of this pod's.
-    resets_are_ours: Cell<bool>,
 }
 
 impl DialBack {
@@ -89,13 +87,17 @@ impl DialBack {
         DialBack {
             plays: plays.collect(),
             peers,
-            token: asked.token_file.as_ref().map(|file| token(file)).transpose(),
+            token: asked.token_file.as_deref().map(secret).transpose(),
             holders: Holders::new(plan.capture.listen_ports()),
             inside,
             slots: flows.iter().map(|_| (RefCell::new(None), Notify::new())).collect(),
             seen: RefCell::default(),
-            resets_are_ours: Cell::new(true),
         }
+    }
+
+    /// Whether somebody can be asked in this family.
+    pub(super) fn has_a_peer_for(&self, family: Family) -> bool {
+        matches!(self.peers.get(&family), Some(Ok(_)))
     }
 
     /// Why this flow cannot be asked for, if so.
@@ -110,73 +112,85 @@ impl DialBack {
 
     /// Asks for all the flows, so many at a time as a request may name.
     pub(super) async fn ask(&self, flows: &[Flow], arrivals: &Arrivals) {
-        let before = own_resets();
-        let asking = self.inside.iter().map(|own| self.ask_from(*own, flows, arrivals));
-        let told: Vec<(usize, Told)> = join_all(asking).await.into_iter().flatten().collect();
-        let reset = |(_, told): &&(usize, Told)| {
-            let Told::Dialled(dialled) = told else { return false };
-            dialled.failure == Some(Failure::Refused { by: None })
-        };
-        let resets = u64::try_from(told.iter().filter(reset).count()).unwrap_or(u64::MAX);
-        let sent = own_resets().zip(before).map(|(now, before)| now.saturating_sub(before));
-        self.resets_are_ours.set(sent.is_some_and(|sent| sent >= resets));
-        for (index, told) in told {
-            let (slot, notify) = &self.slots[index];
-            *slot.borrow_mut() = Some(told);
-            notify.notify_one();
-        }
+        join_all(self.inside.iter().map(|own| self.ask_from(*own, flows, arrivals))).await;
     }
 
-    /// The flows to one own address, which only a request from there can ask for.
-    async fn ask_from(
-        &self,
-        own: IpAddr,
-        flows: &[Flow],
-        arrivals: &Arrivals,
-    ) -> Vec<(usize, Told)> {
+    /// The flows to one own address, which only a request from there can ask for. Each slot is filled as
+    /// soon as its answer is there: the peer keeps the connections for a moment only.
+    async fn ask_from(&self, own: IpAddr, flows: &[Flow], arrivals: &Arrivals) {
         let mine = |flow: &Flow| {
             flow.sender == Sender::Outside && flow.source.is_none() && flow.destination.ip() == own
         };
         let indices: Vec<usize> = (0..flows.len()).filter(|i| mine(&flows[*i])).collect();
-        let unasked = |why: String| {
-            let each = indices.iter().map(|i| (*i, Told::Unasked(why.clone())));
-            each.collect::<Vec<_>>()
+        let (peer, token) = match (self.peers.get(&Family::of(own)), &self.token) {
+            (Some(Ok(peer)), Ok(token)) => (*peer, token.clone()),
+            (Some(Err(why)), _) | (_, Err(why)) => return self.unasked(&indices, why),
+            (None, _) => return,
         };
-        let peer = match (self.peers.get(&Family::of(own)), &self.token) {
-            (Some(Ok(peer)), Ok(_)) => *peer,
-            (Some(Err(why)), _) | (_, Err(why)) => return unasked(why.clone()),
-            (None, _) => return Vec::new(),
-        };
-        let token = self.token.clone().unwrap_or_default();
-        let Some(plays) = self.plays.get(&peer) else { return Vec::new() };
+        let Some(plays) = self.plays.get(&peer) else { return };
         let (asking, mut seen) = Asking::open(peer, own, plays, token).await;
-        let mut told = Vec::new();
         for some in indices.chunks(AT_ONCE) {
-            let dial = some.iter().map(|i| Dial {
-                port: flows[*i].destination.port(),
-                transport: flows[*i].transport,
-                say: saying(&arrivals.token(*i)),
-            });
+            let dial = some.iter().map(|i| dial(&flows[*i], &arrivals.token(*i)));
             let request = Request { version: VERSION, dial: dial.collect(), ..Request::default() };
             let answer = match &asking {
-                Some(asking) => asking.ask(&request).await,
-                None => Err(seen.problem.clone().unwrap_or_default()),
+                // Who did not answer once is not waited for again.
+                Some(asking) if seen.problem.is_none() => asking.ask(&request).await,
+                _ => Err(seen.problem.clone().unwrap_or_default()),
             };
-            let each = match &answer {
-                Ok(answer) => {
+            match (answer, &asking) {
+                (Ok(answer), Some(asking)) => {
                     seen.you = answer.you.parse().ok();
-                    read(some, answer.dialled.clone(), &seen)
+                    self.fill(asking, &request, some, &answer, &seen).await;
                 }
-                Err(why) => {
-                    seen.problem = Some(why.clone());
-                    let why = format!("the peer {peer} {why}");
-                    some.iter().map(|i| (*i, Told::Unasked(why.clone()))).collect()
+                (Err(why), _) => {
+                    self.unasked(some, &format!("the peer {peer} {why}"));
+                    seen.problem = Some(why);
                 }
-            };
-            told.extend(each);
+                (Ok(_), None) => {}
+            }
         }
         self.seen.borrow_mut().push(seen);
-        told
+    }
+
+    /// What the peer says of each flow; nothing that counts, if it dialled somebody else.
+    async fn fill(
+        &self,
+        asking: &Asking,
+        request: &Request,
+        some: &[usize],
+        answer: &Answer,
+        seen: &PeerSeen,
+    ) {
+        if let Some(translated) = seen.translated() {
+            let why = format!("the peer {} sees {} as {translated}", seen.peer, seen.own);
+            return self.unasked(some, &why);
+        }
+        let reset = |dialled: &Dialled| dialled.failure == Some(Failure::Refused { by: None });
+        // First those that do not wait, for their connections go away.
+        for (index, dialled) in some.iter().zip(&answer.dialled).filter(|(_, d)| !reset(d)) {
+            self.leave(*index, Told::Dialled { dialled: dialled.clone(), own_reset: false });
+        }
+        for (at, index) in some.iter().enumerate() {
+            let Some(dialled) = answer.dialled.get(at).filter(|dialled| reset(dialled)) else {
+                continue;
+            };
+            let own_reset = resets(asking, &request.dial[at]).await;
+            self.leave(*index, Told::Dialled { dialled: dialled.clone(), own_reset });
+        }
+        let untold = some.get(answer.dialled.len()..).unwrap_or_default();
+        self.unasked(untold, &format!("the peer {} did not tell", seen.peer));
+    }
+
+    fn unasked(&self, indices: &[usize], why: &str) {
+        for index in indices {
+            self.leave(*index, Told::Unasked(why.to_owned()));
+        }
+    }
+
+    fn leave(&self, index: usize, told: Told) {
+        let (slot, notify) = &self.slots[index];
+        *slot.borrow_mut() = Some(told);
+        notify.notify_one();
     }
 
     /// What became of one flow, once the peer has told.
@@ -193,18 +207,18 @@ impl DialBack {
             }
             self.slots[index].1.notified().await;
         };
-        let dialled = match told {
+        let (dialled, own_reset) = match told {
             Told::Unasked(reason) => return Outcome::NotSent { reason },
-            Told::Dialled(Dialled { not_tried: Some(why), .. }) => {
+            Told::Dialled { dialled: Dialled { not_tried: Some(why), .. }, .. } => {
                 return Outcome::NotSent { reason: format!("the peer says: {why}") };
             }
-            Told::Dialled(dialled) => dialled,
+            Told::Dialled { dialled, own_reset } => (dialled, own_reset),
         };
         match (&dialled.failure, flow.transport, dialled.from) {
-            (Some(failure), ..) => self.refused(failure),
+            (Some(failure), ..) => self.refused(failure, own_reset),
             (None, Transport::Udp, _) => {
                 let lost = || lost("ETIMEDOUT", None);
-                arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or_else(lost)
+                arrival(index, arrivals, DATAGRAM_PATIENCE).await.unwrap_or_else(lost)
             }
             (None, Transport::Tcp, from) => {
                 let live = arrivals.live;
@@ -221,11 +235,9 @@ impl DialBack {
     }
 
     /// A refusal is the pod's own, or says nothing about it.
-    fn refused(&self, failure: &Failure) -> Outcome {
+    fn refused(&self, failure: &Failure, own_reset: bool) -> Outcome {
         match failure {
-            Failure::Refused { by: None } if self.resets_are_ours.get() => {
-                Outcome::Refused { by: None }
-            }
+            Failure::Refused { by: None } if own_reset => Outcome::Refused { by: None },
             Failure::Refused { by: Some(by) } | Failure::Failed { by: Some(by), .. }
                 if self.inside.contains(&by.address) =>
             {
@@ -243,21 +255,21 @@ impl DialBack {
     }
 }
 
-/// What the peer says of each flow; nothing that counts, if it dialled somebody else.
-fn read(some: &[usize], dialled: Vec<Dialled>, seen: &PeerSeen) -> Vec<(usize, Told)> {
-    if let Some(translated) = seen.translated() {
-        let why = format!("the peer {} sees {} as {translated}", seen.peer, seen.own);
-        return some.iter().map(|i| (*i, Told::Unasked(why.clone()))).collect();
-    }
-    let mut dialled = dialled.into_iter();
-    let each = some.iter().map(|i| {
-        let told = dialled.next().map_or_else(
-            || Told::Unasked(format!("the peer {} did not tell", seen.peer)),
-            Told::Dialled,
-        );
-        (*i, told)
-    });
-    each.collect()
+fn dial(flow: &Flow, token: &[u8; SAYING]) -> Dial {
+    Dial { port: flow.destination.port(), transport: flow.transport, say: saying(token) }
+}
+
+/// Whether it is this pod that resets connections to a port: it counts as many more as the peer then
+/// meets. A policy on the way can reset them, too.
+async fn resets(asking: &Asking, dial: &Dial) -> bool {
+    let again = vec![dial.clone(); AT_ONCE];
+    let request = Request { version: VERSION, dial: again, ..Request::default() };
+    let before = own_resets();
+    let Ok(answer) = asking.ask(&request).await else { return false };
+    let reset = |dialled: &&Dialled| dialled.failure == Some(Failure::Refused { by: None });
+    let met = answer.dialled.iter().filter(reset).count();
+    let sent = own_resets().zip(before).map(|(now, before)| now.saturating_sub(before));
+    met == AT_ONCE && sent.is_some_and(|sent| usize::try_from(sent).is_ok_and(|sent| sent >= met))
 }
 
 /// Lost on the way, or in the pod: from here, that looks the same.
@@ -268,17 +280,6 @@ fn lost(errno: &str, by: Option<super::super::outcome::Offender>) -> Outcome {
 /// How many resets this pod has sent so far (kernel `net/ipv4/tcp_ipv4.c`, `tcp_v4_send_reset`).
 fn own_resets() -> Option<u64> {
     counters::read(counters::SNMP, "Tcp:", "OutRsts")
-}
-
-/// The shared secret.
-fn token(file: &std::path::Path) -> Result<String, String> {
-    let told =
-        |problem: String| format!("read the peer's token from {}: {problem}", file.display());
-    let text = fs::read_to_string(file).map_err(|error| told(error.to_string()))?;
-    match text.trim() {
-        "" => Err(told("it is empty".to_owned())),
-        token => Ok(token.to_owned()),
-    }
 }
 
 /// The first address of each family.

@@ -18,7 +18,7 @@ use super::super::{
 use crate::net::{
     dial::failure,
     netlink::Netlink,
-    sock_diag::{is_listened_at, other_end},
+    sock_diag::{BoundSocket, is_listened_at, other_end},
 };
 
 /// Asks `sock_diag` about connections that somebody outside opened.
@@ -55,30 +55,35 @@ impl Holders {
         if !live && (ours || handed_over) {
             return None;
         }
-        if live && self.netlink.is_none() {
-            let blind = io::Error::from(Errno::EPROTONOSUPPORT);
-            return Some(failure("ask sock_diag who answered", &blind, None));
-        }
+        let blind = |error: &io::Error| Some(failure("ask sock_diag who answered", error, None));
         match self.taker(from, to) {
-            Some(_) if ours => return None,
-            Some(taker) => return Some(as_outcome(taker)),
-            None if !live => return None,
-            None => {}
+            Err(_) | Ok(Some(_)) if ours => return None,
+            Err(error) => return blind(&error),
+            Ok(Some(taker)) => return Some(as_outcome(taker)),
+            Ok(None) if !live => return None,
+            Ok(None) => {}
         }
         let places = inside.iter().copied().chain([to.ip(), loopback(flow.family)]);
-        let found = places.into_iter().find_map(|ip| {
-            let mut ports = self.capture_ports.iter();
-            ports.find_map(|port| self.taker(from, SocketAddr::new(ip, *port)))
-        });
-        Some(found.map_or(Outcome::AcceptedElsewhere, as_outcome))
+        for ip in places {
+            for port in &self.capture_ports {
+                match self.taker(from, SocketAddr::new(ip, *port)) {
+                    Ok(Some(taker)) => return Some(as_outcome(taker)),
+                    Ok(None) => {}
+                    Err(error) => return blind(&error),
+                }
+            }
+        }
+        Some(Outcome::AcceptedElsewhere)
     }
 
     /// The pod's end of the connection, if it is here.
-    fn taker(&self, from: SocketAddr, at: SocketAddr) -> Option<Taker> {
-        let mut netlink = self.netlink.as_ref()?.borrow_mut();
-        let (socket, _open) = other_end(&mut netlink, from, at).ok()??;
+    fn taker(&self, from: SocketAddr, at: SocketAddr) -> io::Result<Option<Taker>> {
+        let none = || io::Error::from(Errno::EPROTONOSUPPORT);
+        let mut netlink = self.netlink.as_ref().ok_or_else(none)?.borrow_mut();
+        let socket = other_end(&mut netlink, from, at)?.map(|(socket, _open)| socket);
         // Without an inode it has no owner yet.
-        Some(Taker { at, uid: (socket.inode != 0).then_some(socket.uid) })
+        let owner = |socket: &BoundSocket| (socket.inode != 0).then_some(socket.uid);
+        Ok(socket.map(|socket| Taker { at, uid: owner(&socket) }))
     }
 
     /// Whether somebody else's server stands where TPROXY, which leaves the address as it is, must take

@@ -13,6 +13,7 @@ use std::{
 };
 
 use netlink_sys::protocols::NETLINK_ROUTE;
+use nix::errno::Errno;
 use tokio::{io::unix::AsyncFd, sync::Notify, time::timeout};
 
 use super::{
@@ -280,6 +281,11 @@ impl Injected {
             Ok(answer) => return refused(answer),
             Err(outcome) => return outcome,
         };
+        if answered.flags & flag::SYN == 0 || answered.acknowledged != SEQUENCE + 1 {
+            // Of a connection that somebody left: RFC 5961, section 4.2.
+            let stray = io::Error::from(Errno::EPROTO);
+            return failure("complete the handshake", &stray, None);
+        }
         let acknowledged = answered.sequence.wrapping_add(1);
         let reset = |sent: u32| segment(flag::RST, SEQUENCE + 1 + sent, 0, &[]);
         let inside = [ends(self.number, flow.family).0];

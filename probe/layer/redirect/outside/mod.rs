@@ -49,7 +49,9 @@ impl Outside {
     /// The way of one flow: a peer's packets are the real ones; where they would come from another
     /// address, they must be made.
     fn by_peer(&self, flow: &Flow) -> Option<&DialBack> {
-        self.peer.as_ref().filter(|_| flow.source.is_none())
+        let peer = self.peer.as_ref().filter(|_| flow.source.is_none())?;
+        // Better made than not at all.
+        (self.injected.is_none() || peer.has_a_peer_for(flow.family)).then_some(peer)
     }
 
     /// Whether the answers to this flow must get beyond the first hop.

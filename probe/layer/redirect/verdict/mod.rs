@@ -55,8 +55,8 @@ pub(super) struct Context<'a> {
     /// What TPROXY cannot hand over vanishes: iptables drops it, native nftables lets it go on
     /// (kernel `net/netfilter/xt_TPROXY.c`, `nft_tproxy.c`). None if nobody said and nothing did.
     pub(super) vanishes: Option<bool>,
-    /// Beside a running proxy, and nobody was ever seen to hold a half-open connection from outside.
-    pub(super) untraceable: bool,
+    /// Families in which, beside a running proxy, nobody was ever seen to hold a connection from outside.
+    pub(super) untraceable: BTreeSet<Family>,
     /// A peer made what comes from outside: it came by the pod's own link.
     pub(super) dialled: bool,
     /// Families in which nothing from outside got any answer at all.

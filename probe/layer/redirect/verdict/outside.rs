@@ -1,5 +1,5 @@
 //! Verdicts on what arrives from outside: made by injection, its connections never completed with a
-//! server that is not podprobe's.
+//! server that is not podprobe's; or dialled by a peer, whose packets can be lost on the way.
 
 use std::net::SocketAddr;
 
@@ -32,7 +32,16 @@ impl Context<'_> {
             // Rules that let in the pod's own interface alone would do the same.
             _ if self.deaf.contains(&flow.family) => Blind(Code::NotObservable),
             // As with SYN cookies: nobody's half-open connection is ever to be seen.
-            Outcome::AcceptedElsewhere if self.untraceable => Blind(Code::NotObservable),
+            Outcome::AcceptedElsewhere if self.untraceable.contains(&flow.family) => {
+                Blind(Code::NotObservable)
+            }
+            // Who took it may have closed it meanwhile, and between here and the peer the address may be
+            // translated: only what our own listeners lack is proof.
+            Outcome::AcceptedElsewhere
+                if self.dialled && (self.live.is_some() || !observed.attended) =>
+            {
+                Blind(Code::NotObservable)
+            }
             Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
             Outcome::Silent { .. } if self.nobody_serves(flow) => Broken(Code::ProxyAbsent),
             Outcome::Silent { .. } => Broken(Code::CaptureDropped),
