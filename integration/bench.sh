@@ -100,11 +100,16 @@ serve_cluster() {
         --host-record=kubernetes.default.svc.cluster.local,10.96.0.1 \
         --txt-record=dns-version.cluster.local,1.1.0 &
     servers+=($!)
+    await_listeners 'sport = :443 or sport = :53'
+}
+
+# Two listeners on the node.
+await_listeners() {
     for _ in {1..100}; do
-        [[ $(ip netns exec node ss -Htln 'sport = :443 or sport = :53' | wc -l) == 2 ]] && return
+        [[ $(ip netns exec node ss -Htln "$1" | wc -l) == 2 ]] && return
         sleep 0.05
     done
-    echo "the servers do not listen" >&2
+    echo "nobody listens: $1" >&2
     return 1
 }
 
@@ -118,12 +123,7 @@ as_root_with_net_admin() {
 serve_peer() {
     ip netns exec node /run/podprobe peer --rate 1000 --log-level off &
     servers+=($!)
-    for _ in {1..100}; do
-        [[ $(ip netns exec node ss -Htln 'sport = :7000' | wc -l) == 2 ]] && return
-        sleep 0.05
-    done
-    echo "the peer does not listen" >&2
-    return 1
+    await_listeners 'sport = :7000'
 }
 
 # The rest of the command in a cgroup with 1 % of one CPU, where one can be made: 1 ms in 100 ms.

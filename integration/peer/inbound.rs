@@ -198,8 +198,14 @@ fn a_peer_that_is_not_there_is_told() {
     let pod = World::V4.start();
     pod.load(Backend::IptablesNft, &Rules::istio().only_v4());
     let run = inbound(&pod, Who::App, &[]).expect(5);
-    let told = run.findings("not-observable").iter().any(|finding| {
+    let told = run.findings("probe-failed").iter().any(|finding| {
         finding["reason"].to_string().contains("the peer 10.77.0.1:7000 is refused by 10.77.0.1")
+            && finding["hint"].to_string().contains("podprobe peer")
     });
     assert!(told, "{run}");
+    let gate = ["gate", "--peer", "10.77.0.1:7000", "--deadline", "500ms", "--output", "json"];
+    let run = pod.run(Who::App, &gate).expect(5);
+    assert_eq!(run.cause(), "proof-required", "who names a peer wants its word: {run}");
+    let run = inbound(&pod, Who::App, &["--peer-token-file", "/nowhere"]).expect(2);
+    assert!(run.stderr.contains("read the token from /nowhere"), "{run}");
 }

@@ -217,7 +217,7 @@ impl LookArgs {
             candidates: self.promise.candidates(),
             listeners: self.promise.listeners,
             inject: self.promise.inject,
-            peer: self.peer.into_plan(),
+            peer: self.peer.into_plan()?,
             app: self.promise.app(),
             annotations: self.promise.annotations,
             service_cidrs: self.promise.service_cidrs.0,

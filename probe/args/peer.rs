@@ -88,10 +88,12 @@ pub struct AskPeerArgs {
 }
 
 impl AskPeerArgs {
-    /// The peer, if one was named.
-    pub(super) fn into_plan(self) -> Option<PeerAsked> {
-        let hosts = self.peer?.0;
-        Some(PeerAsked { hosts, token_file: self.peer_token_file })
+    /// The peer, if one was named; one sentence where its token cannot be read.
+    pub(super) fn into_plan(self) -> Result<Option<PeerAsked>, String> {
+        // It is read again for each look, for secrets change.
+        self.peer_token_file.as_deref().map(secret).transpose()?;
+        let asked = |Hosts(hosts)| PeerAsked { hosts, token_file: self.peer_token_file };
+        Ok(self.peer.map(asked))
     }
 }
 

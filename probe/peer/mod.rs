@@ -20,6 +20,7 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::net::errno_name;
 use limit::Limits;
 
 /// What a peer was told to do.
@@ -69,7 +70,7 @@ pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
     let peer = Arc::new(Peer { plan, limits });
     for at in listen {
         let failed = |what: &'static str| {
-            move |error: io::Error| format!("listen on {at} over {what}: {error}")
+            move |error: io::Error| format!("listen on {at} over {what}: {}", errno_name(&error))
         };
         let tcp = match bind(at, Type::STREAM, Protocol::TCP) {
             // `:PORT` asks for all there are, and a machine may be without IPv6.

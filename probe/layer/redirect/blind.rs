@@ -17,6 +17,8 @@ use crate::{
 
 /// What to do where nothing can be made to arrive.
 const OUTSIDE_HINT: &str = "look from a container with uid 0, NET_ADMIN and /dev/net/tun (--inject), let a peer dial back (--peer HOST:PORT), or let the kubelet's probe be the proof (gate --await-inbound)";
+/// What to do where the peer that was named does not do it.
+const PEER_HINT: &str = "see that podprobe peer runs there, outside of any mesh, with an address of each of the pod's families, and that policies let this pod ask it (UDP and TCP) and it connect to this pod";
 /// The subject of "not observable" where TPROXY handed nothing over.
 const TPROXY: &str = "TPROXY";
 /// The subject of "not observable" where a running proxy did not tell.
@@ -38,7 +40,7 @@ pub fn goes_without_saying(finding: &Finding) -> bool {
 #[must_use]
 pub fn may_show_later(finding: &Finding) -> bool {
     finding.code == Code::NotObservable
-        && [TPROXY, BESIDE_PROXY, PACKETS].contains(&finding.subject.as_str())
+        && [TPROXY, BESIDE_PROXY].contains(&finding.subject.as_str())
 }
 
 /// What could not be seen: one finding a sender that cannot be played, one for failed probes.
@@ -73,7 +75,10 @@ pub(super) fn blind_spots(seen: &Seen, verdicts: &[(&Observed, Verdict)]) -> Vec
             _ => "which says nothing about redirection",
         };
         let reason = format!("{what} {became}, {says}");
-        let finding = Finding::new(Code::ProbeFailed, what, reason).of(Some(first.flow.family));
+        let mut finding = Finding::new(Code::ProbeFailed, what, reason).of(Some(first.flow.family));
+        if matches!(first.outcome, Outcome::Unasked { .. }) {
+            PEER_HINT.clone_into(&mut finding.hint);
+        }
         findings.push(finding.with("flows", listed).with("count", failed.len()));
     }
     findings

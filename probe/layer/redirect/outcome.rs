@@ -94,6 +94,11 @@ pub enum Outcome {
         /// One clause for the report.
         reason: String,
     },
+    /// Not sent by the peer that was named for it, and why.
+    Unasked {
+        /// One clause for the report.
+        reason: String,
+    },
 }
 
 /// A flow and what happened to it.

@@ -47,7 +47,9 @@ pub(super) fn happened(outcome: &Outcome) -> String {
         Outcome::Failed { operation, errno, by: Some(by) } => {
             format!("failed: {operation}: {errno} from {by}")
         }
-        Outcome::NotSent { reason } => format!("was not sent: {reason}"),
+        Outcome::NotSent { reason } | Outcome::Unasked { reason } => {
+            format!("was not sent: {reason}")
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -17,9 +17,10 @@ use tokio::sync::Notify;
 use super::{
     super::{
         flow::{Flow, Sender, Transport},
-        outcome::{Outcome, PeerSeen},
+        outcome::{Offender, Outcome, PeerSeen},
         send::{ARRIVAL_PATIENCE, arrival},
         serve::Arrivals,
+        vantage::Play,
     },
     holder::Holders,
 };
@@ -58,7 +59,7 @@ pub(super) struct DialBack {
     peers: BTreeMap<Family, Result<SocketAddr, String>>,
     token: Result<Option<String>, String>,
     /// As whom each peer is asked, over UDP and TCP.
-    plays: BTreeMap<SocketAddr, [super::super::Play; 2]>,
+    plays: BTreeMap<SocketAddr, [Play; 2]>,
     holders: Holders,
     /// The pod's own addresses.
     inside: Vec<IpAddr>,
@@ -69,27 +70,21 @@ pub(super) struct DialBack {
 impl DialBack {
     /// Finds the peers' addresses.
     pub(super) async fn new(plan: &Plan, asked: &PeerAsked, flows: &[Flow], pod: &Pod) -> DialBack {
-        let mut families: Vec<Family> = Vec::new();
-        for flow in flows.iter().filter(|flow| flow.sender == Sender::Outside) {
-            if !families.contains(&flow.family) {
-                families.push(flow.family);
-            }
-        }
+        let arriving = || flows.iter().filter(|flow| flow.sender == Sender::Outside);
+        let families: BTreeSet<Family> = arriving().map(|flow| flow.family).collect();
+        let inside: BTreeSet<IpAddr> = arriving().map(|flow| flow.destination.ip()).collect();
+        let families: Vec<Family> = families.into_iter().collect();
         let peers = addresses(plan, asked, &families, pod).await;
         let egress = Egress::new(plan, pod);
         let plays = peers.values().flatten().map(|&peer| {
             (peer, [Transport::Udp, Transport::Tcp].map(|over| egress.play(peer, over).clone()))
         });
-        let inside = flows.iter().filter(|flow| flow.sender == Sender::Outside);
-        let mut inside: Vec<IpAddr> = inside.map(|flow| flow.destination.ip()).collect();
-        inside.sort_unstable();
-        inside.dedup();
         DialBack {
             plays: plays.collect(),
             peers,
             token: asked.token_file.as_deref().map(secret).transpose(),
             holders: Holders::new(plan.capture.listen_ports()),
-            inside,
+            inside: inside.into_iter().collect(),
             slots: flows.iter().map(|_| (RefCell::new(None), Notify::new())).collect(),
             seen: RefCell::default(),
         }
@@ -102,9 +97,6 @@ impl DialBack {
 
     /// Why this flow cannot be asked for, if so.
     pub(super) fn obstacle(&self, flow: &Flow, attended: bool) -> Option<String> {
-        if let Some(Err(why)) = self.peers.get(&flow.family) {
-            return Some(why.clone());
-        }
         self.holders
             .look_the_same(flow, attended)
             .then(|| "a server at the destination itself would look the same".to_owned())
@@ -132,21 +124,18 @@ impl DialBack {
         for some in indices.chunks(AT_ONCE) {
             let dial = some.iter().map(|i| dial(&flows[*i], &arrivals.token(*i)));
             let request = Request { version: VERSION, dial: dial.collect(), ..Request::default() };
-            let answer = match &asking {
-                // Who did not answer once is not waited for again.
-                Some(asking) if seen.problem.is_none() => asking.ask(&request).await,
-                _ => Err(seen.problem.clone().unwrap_or_default()),
-            };
-            match (answer, &asking) {
-                (Ok(answer), Some(asking)) => {
-                    seen.you = answer.you.parse().ok();
-                    self.fill(asking, &request, some, &answer, &seen).await;
+            // Who did not answer once is not waited for again.
+            if let (Some(asking), None) = (&asking, &seen.problem) {
+                match asking.ask(&request).await {
+                    Ok(answer) => {
+                        seen.you = answer.you.parse().ok();
+                        self.fill(asking, &request, some, &answer, &seen).await;
+                    }
+                    Err(why) => seen.problem = Some(why),
                 }
-                (Err(why), _) => {
-                    self.unasked(some, &format!("the peer {peer} {why}"));
-                    seen.problem = Some(why);
-                }
-                (Ok(_), None) => {}
+            }
+            if let Some(why) = &seen.problem {
+                self.unasked(some, &format!("the peer {peer} {why}"));
             }
         }
         self.seen.borrow_mut().push(seen);
@@ -170,11 +159,13 @@ impl DialBack {
         for (index, dialled) in some.iter().zip(&answer.dialled).filter(|(_, d)| !reset(d)) {
             self.leave(*index, Told::Dialled { dialled: dialled.clone(), own_reset: false });
         }
-        for (at, index) in some.iter().enumerate() {
-            let Some(dialled) = answer.dialled.get(at).filter(|dialled| reset(dialled)) else {
-                continue;
-            };
-            let own_reset = resets(asking, &request.dial[at]).await;
+        let mut answers = true;
+        let asked = some.iter().zip(&request.dial).zip(&answer.dialled);
+        for ((index, dial), dialled) in asked.filter(|(_, dialled)| reset(dialled)) {
+            let ours = if answers { resets(asking, dial).await } else { None };
+            // Once is long enough to wait for a peer that does not answer any more.
+            answers = ours.is_some();
+            let own_reset = ours == Some(true);
             self.leave(*index, Told::Dialled { dialled: dialled.clone(), own_reset });
         }
         let untold = some.get(answer.dialled.len()..).unwrap_or_default();
@@ -208,9 +199,9 @@ impl DialBack {
             self.slots[index].1.notified().await;
         };
         let (dialled, own_reset) = match told {
-            Told::Unasked(reason) => return Outcome::NotSent { reason },
+            Told::Unasked(reason) => return Outcome::Unasked { reason },
             Told::Dialled { dialled: Dialled { not_tried: Some(why), .. }, .. } => {
-                return Outcome::NotSent { reason: format!("the peer says: {why}") };
+                return Outcome::Unasked { reason: format!("the peer says: {why}") };
             }
             Told::Dialled { dialled, own_reset } => (dialled, own_reset),
         };
@@ -260,20 +251,20 @@ fn dial(flow: &Flow, token: &[u8; SAYING]) -> Dial {
 }
 
 /// Whether it is this pod that resets connections to a port: it counts as many more as the peer then
-/// meets. A policy on the way can reset them, too.
-async fn resets(asking: &Asking, dial: &Dial) -> bool {
+/// meets. A policy on the way can reset them, too. None where the peer does not answer.
+async fn resets(asking: &Asking, dial: &Dial) -> Option<bool> {
     let again = vec![dial.clone(); AT_ONCE];
     let request = Request { version: VERSION, dial: again, ..Request::default() };
     let before = own_resets();
-    let Ok(answer) = asking.ask(&request).await else { return false };
+    let answer = asking.ask(&request).await.ok()?;
     let reset = |dialled: &&Dialled| dialled.failure == Some(Failure::Refused { by: None });
     let met = answer.dialled.iter().filter(reset).count();
     let sent = own_resets().zip(before).map(|(now, before)| now.saturating_sub(before));
-    met == AT_ONCE && sent.is_some_and(|sent| usize::try_from(sent).is_ok_and(|sent| sent >= met))
+    Some(met == AT_ONCE && usize::try_from(sent?).is_ok_and(|sent| sent >= met))
 }
 
 /// Lost on the way, or in the pod: from here, that looks the same.
-fn lost(errno: &str, by: Option<super::super::outcome::Offender>) -> Outcome {
+fn lost(errno: &str, by: Option<Offender>) -> Outcome {
     Outcome::Failed { operation: "connect from the peer".to_owned(), errno: errno.to_owned(), by }
 }
 

@@ -117,7 +117,9 @@ impl Context<'_> {
             Outcome::AcceptedElsewhere if flow.proof == Proof::Service => Broken(escaped(flow)),
             Outcome::AcceptedElsewhere | Outcome::Taken { .. } => Broken(Code::TrafficDiverted),
             Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
-            Outcome::Failed { .. } | Outcome::NotSent { .. } => Blind(Code::ProbeFailed),
+            Outcome::Failed { .. } | Outcome::NotSent { .. } | Outcome::Unasked { .. } => {
+                Blind(Code::ProbeFailed)
+            }
         }
     }
 

@@ -26,7 +26,10 @@ impl Context<'_> {
         }
         match &observed.outcome {
             Outcome::NotSent { .. } => Blind(Code::NotObservable),
-            Outcome::Failed { .. } | Outcome::LeftThePod { .. } => Blind(Code::ProbeFailed),
+            // Who names a peer wants its word.
+            Outcome::Failed { .. } | Outcome::LeftThePod { .. } | Outcome::Unasked { .. } => {
+                Blind(Code::ProbeFailed)
+            }
             // Sent for the sake of the query after it, to a port where nobody listens.
             _ if flow.proof == Proof::Dns => Blind(Code::NotObservable),
             // Rules that let in the pod's own interface alone would do the same.
