@@ -20,37 +20,101 @@ pub(super) const SCARCE: Duration = Duration::from_secs(1);
 /// One look: at the pod, and where that was asked for at its node. What was seen so far is in
 /// `slot` at any time, for a look that is cut short.
 pub(super) async fn look(plan: &mut Plan, patience: Duration, slot: &mut Option<Seen>) {
+    look_within(plan, patience, slot, &mut Scope::default()).await;
+}
+
+/// Which layers a look is for, and what it took. Of the others, what an earlier look saw still
+/// stands.
+#[derive(Default)]
+pub struct Scope {
+    /// Those whose turn it is; none for all.
+    pub due: Option<Vec<Layer>>,
+    /// The earlier look.
+    pub before: Option<Seen>,
+    /// The layers that were looked at, and how long that took.
+    pub spent: Vec<(Layer, Duration)>,
+}
+
+impl Scope {
+    /// What the earlier look saw of a layer whose turn it is not; none where it has to be looked
+    /// at, because it is due or was not reached.
+    fn kept<T>(&mut self, layer: Layer, of: impl Fn(&mut Seen) -> Option<T>) -> Option<T> {
+        let due = self.due.as_ref().is_none_or(|due| due.contains(&layer));
+        if due { None } else { self.before.as_mut().and_then(of) }
+    }
+
+    fn looked(&mut self, layer: Layer, since: Instant) {
+        self.spent.push((layer, since.elapsed()));
+    }
+}
+
+/// One look within its scope.
+pub async fn look_within(
+    plan: &mut Plan,
+    patience: Duration,
+    slot: &mut Option<Seen>,
+    scope: &mut Scope,
+) {
     let start = Instant::now();
     let drops = plan.extra.contains(&Extra::LinkDrops);
     let before = drops.then(pod::losses);
     let pod = pod::snapshot(&plan.watched_ports());
     let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
     let seen = slot.insert(Seen::of(pod, environment));
-    look_at_pod(plan, seen, start, patience).await;
+    if plan.asks(Layer::Link) {
+        scope.looked(Layer::Link, start);
+    }
+    look_at_pod(plan, seen, start, patience, scope).await;
     seen.losses = before.map(|before| [before, pod::losses()]);
     // The node's files stand beside: they tell why a pod has no network, and break no other layer.
     if plan.asks(Layer::Node) {
-        seen.node = Some(node::observe(plan));
+        seen.node = scope.kept(Layer::Node, |before| before.node.take());
+        if seen.node.is_none() {
+            let since = Instant::now();
+            seen.node = Some(node::observe(plan));
+            scope.looked(Layer::Node, since);
+        }
     }
 }
 
 /// Layer by layer; a broken link, route or redirection ends it, for the next layers follow from it.
 /// Decides which mesh this is, where the plan leaves that open. Waits for who does not answer no
 /// longer than `patience`.
-async fn look_at_pod(plan: &mut Plan, seen: &mut Seen, start: Instant, patience: Duration) {
+async fn look_at_pod(
+    plan: &mut Plan,
+    seen: &mut Seen,
+    start: Instant,
+    patience: Duration,
+    scope: &mut Scope,
+) {
     let left = || patience.saturating_sub(start.elapsed());
     if plan.extra.contains(&Extra::AddressConflict) {
-        seen.claims = Some(link::claims(&seen.pod).await);
+        seen.claims = scope.kept(Layer::Link, |before| before.claims.take());
+        if seen.claims.is_none() {
+            seen.claims = Some(link::claims(&seen.pod).await);
+        }
     }
     if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, seen)) {
-        let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
-        seen.route = Some(routes);
+        seen.route = scope.kept(Layer::Route, |before| before.route.take());
+        if seen.route.is_none() {
+            let since = Instant::now();
+            let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
+            seen.route = Some(routes);
+            scope.looked(Layer::Route, since);
+        }
     }
     if broken(&judge::before_redirect(plan, seen)) {
         return;
     }
     if plan.asks(Layer::Redirect) {
-        look_at_redirect(plan, seen).await;
+        seen.redirect = scope.kept(Layer::Redirect, |before| before.redirect.take());
+        if seen.redirect.is_none() {
+            let since = Instant::now();
+            look_at_redirect(plan, seen).await;
+            scope.looked(Layer::Redirect, since);
+        } else {
+            seen.rules = scope.before.as_mut().and_then(|before| before.rules.take());
+        }
     }
     if broken(&judge::look(plan, seen).findings) {
         return;
@@ -58,30 +122,56 @@ async fn look_at_pod(plan: &mut Plan, seen: &mut Seen, start: Instant, patience:
     // From here on each layer is looked at, whatever became of the others: who answers tells why
     // the rest does not.
     if plan.asks(Layer::Dns) {
-        let counted = plan.extra.contains(&Extra::ConntrackDrops);
-        let before = counted.then(|| node::tracked(plan));
-        seen.dns = Some(dns::observe(plan, &seen.pod, left()).await);
-        seen.tracking = before.map(|before| [before, node::tracked(plan)]);
+        look_at_dns(plan, seen, left(), scope).await;
     }
     // When time is nearly up and the cause is known, the rest is left: haste tells nothing new.
     let late = |plan: &Plan, seen: &Seen| {
         plan.waits && left() < SCARCE && broken(&judge::look(plan, seen).findings)
     };
     if plan.asks(Layer::Service) && !late(plan, seen) {
-        let service = service::observe(plan, &seen.pod, &seen.environment, left()).await;
-        seen.service = Some(service);
+        seen.service = scope.kept(Layer::Service, |before| before.service.take());
+        if seen.service.is_none() {
+            let since = Instant::now();
+            let service = service::observe(plan, &seen.pod, &seen.environment, left()).await;
+            seen.service = Some(service);
+            scope.looked(Layer::Service, since);
+        }
     }
     if plan.asks(Layer::Reach) && !late(plan, seen) {
-        seen.reach = Some(reach::observe(plan, &seen.pod, left()).await);
+        seen.reach = scope.kept(Layer::Reach, |before| before.reach.take());
+        if seen.reach.is_none() {
+            let since = Instant::now();
+            seen.reach = Some(reach::observe(plan, &seen.pod, left()).await);
+            scope.looked(Layer::Reach, since);
+        }
     }
     if plan.asks(Layer::Mtu) && !late(plan, seen) {
-        let known = mtu::Known {
-            service: seen.service.as_ref(),
-            reach: seen.reach.as_ref(),
-            redirect: seen.redirect.as_ref(),
-        };
-        seen.mtu = Some(mtu::observe(plan, &seen.pod, known, left()).await);
+        seen.mtu = scope.kept(Layer::Mtu, |before| before.mtu.take());
+        if seen.mtu.is_none() {
+            let since = Instant::now();
+            let known = mtu::Known {
+                service: seen.service.as_ref(),
+                reach: seen.reach.as_ref(),
+                redirect: seen.redirect.as_ref(),
+            };
+            seen.mtu = Some(mtu::observe(plan, &seen.pod, known, left()).await);
+            scope.looked(Layer::Mtu, since);
+        }
     }
+}
+
+async fn look_at_dns(plan: &Plan, seen: &mut Seen, patience: Duration, scope: &mut Scope) {
+    seen.dns = scope.kept(Layer::Dns, |before| before.dns.take());
+    if seen.dns.is_some() {
+        seen.tracking = scope.before.as_mut().and_then(|before| before.tracking.take());
+        return;
+    }
+    let since = Instant::now();
+    let counted = plan.extra.contains(&Extra::ConntrackDrops);
+    let before = counted.then(|| node::tracked(plan));
+    seen.dns = Some(dns::observe(plan, &seen.pod, patience).await);
+    seen.tracking = before.map(|before| [before, node::tracked(plan)]);
+    scope.looked(Layer::Dns, since);
 }
 
 fn broken(findings: &[Finding]) -> bool {

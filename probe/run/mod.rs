@@ -9,6 +9,8 @@ use tokio::{
     time::sleep,
 };
 
+pub use look::{Scope, look_within};
+
 use crate::{
     finding::{Code, Layer},
     judge,
@@ -94,7 +96,7 @@ impl Rounds {
                 if report.verdict == Verdict::Ok {
                     self.await_inbound().await;
                 }
-                self.read_rules().await;
+                read_rules(&mut self.recording).await;
                 return;
             }
             waiting(&report);
@@ -113,14 +115,6 @@ impl Rounds {
             seen.awaited = Some(awaited);
         }
         self.recording.course.elapsed_ms = self.elapsed_ms();
-    }
-
-    /// The last look failed: the rules tell why, where they may be read.
-    async fn read_rules(&mut self) {
-        let Recording { plan, seen: Some(seen), .. } = &mut self.recording else { return };
-        if let Some(redirect) = &seen.redirect {
-            seen.rules = rules::observe(plan, &seen.pod, redirect).await;
-        }
     }
 
     /// Of a first look that does not come to its end, what it has seen so far is better than
@@ -209,6 +203,14 @@ impl Rounds {
     /// Milliseconds since the start, to a tenth.
     fn elapsed_ms(&self) -> f64 {
         (self.started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
+    }
+}
+
+/// Where flows failed, the rules tell why, if they may be read.
+pub async fn read_rules(recording: &mut Recording) {
+    let Recording { plan, seen: Some(seen), .. } = recording else { return };
+    if let Some(redirect) = &seen.redirect {
+        seen.rules = rules::observe(plan, &seen.pod, redirect).await;
     }
 }
 
