@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{IsTerminal, Write, stdout},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -28,6 +29,7 @@ use crate::{
         progress, termination,
     },
     run,
+    watch::{self, Question, WatchPlan},
 };
 
 /// Flags about where the report goes and in which form.
@@ -145,6 +147,44 @@ pub fn run_peer(plan: PeerPlan) -> ExitCode {
     let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
     match runtime.and_then(|runtime| runtime.block_on(peer::serve(plan))) {
         Ok(signal) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
+        Err(problem) => {
+            complain(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Watches until a signal ends it. Each report that counts goes to files, if any were named; what was
+/// seen of a drift goes to the recording.
+#[must_use]
+pub fn watch(plan: WatchPlan, output: &OutputArgs) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
+    let published = |report: &Report, recording: &Recording, drifted: bool| {
+        leave_files(report, output);
+        if let Some(path) = output.record.as_ref().filter(|_| drifted) {
+            write(path, &serde_json::to_string_pretty(recording).unwrap_or_default());
+        }
+    };
+    match runtime.and_then(|runtime| runtime.block_on(watch::serve(plan, published))) {
+        Ok(signal) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
+        Err(problem) => {
+            complain(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Asks a watch, and prints what it says: 0 for yes, 1 for no or no answer.
+#[must_use]
+pub fn ask_watch(at: &[SocketAddr], question: Question) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
+    match runtime.and_then(|runtime| runtime.block_on(watch::ask(at, question))) {
+        Ok((yes, words)) => {
+            print(&words);
+            if yes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
         Err(problem) => {
             complain(&problem);
             ExitCode::FAILURE

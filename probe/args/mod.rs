@@ -4,6 +4,7 @@ mod diff;
 mod dns;
 mod file;
 mod lazy;
+mod listen;
 mod look;
 mod mtu;
 mod node;
@@ -17,6 +18,7 @@ mod schema;
 mod service;
 mod show_rules;
 mod values;
+mod watch;
 
 use std::{
     ffi::OsString,
@@ -59,6 +61,15 @@ enum Command {
     Gate(LookArgs),
     /// Look once, and report everything.
     Check(CheckArgs),
+    /// Look again and again beside a running pod, and tell it over HTTP: to the kubelet (/startupz,
+    /// /livez, /readyz), to Prometheus (/metrics), to people (/, /report.json).
+    ///
+    /// For native sidecars and `DaemonSet`s. Ends with SIGTERM, unready first.
+    Watch(Lazy<watch::WatchArgs>),
+    /// Ask the watch of this pod whether it is ready: the exec probe where there is no shell.
+    ///
+    /// Exit code 0 if so, else 1.
+    Ready(Lazy<watch::ReadyArgs>),
     /// Be the far side: dial back to pods that ask, to show them how they look from outside.
     ///
     /// For a Deployment or `DaemonSet`. Only ever talks to the address that asked.
@@ -151,6 +162,8 @@ pub fn dispatch() -> ExitCode {
         Command::Schema { of } => print::schema_of(of),
         Command::Rules(Lazy(args)) => return args.run(),
         Command::Peer(Lazy(args)) => return args.run(),
+        Command::Watch(Lazy(args)) => return args.run(),
+        Command::Ready(Lazy(args)) => return args.run(),
         Command::Explain { code } => code.map_or_else(explain_all, explain_one),
         Command::Profiles => profile::list(),
         Command::Completions { shell } => print::completions(shell),
@@ -187,7 +200,8 @@ impl Command {
         match self {
             Command::Gate(look)
             | Command::Check(CheckArgs { look, .. })
-            | Command::Diff(Lazy(diff::DiffArgs { look, .. })) => look.config.as_deref(),
+            | Command::Diff(Lazy(diff::DiffArgs { look, .. }))
+            | Command::Watch(Lazy(watch::WatchArgs { look, .. })) => look.config.as_deref(),
             _ => None,
         }
     }

@@ -1,17 +1,16 @@
 //! Flags of `peer`.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    ops::RangeInclusive,
-    path::PathBuf,
-    process::ExitCode,
-    str::FromStr,
+    net::SocketAddr, ops::RangeInclusive, path::PathBuf, process::ExitCode, str::FromStr,
     time::Duration,
 };
 
 use clap::Args;
 
-use super::values::{duration, list};
+use super::{
+    listen::Listen,
+    values::{duration, list},
+};
 use crate::{
     deliver,
     layer::dns::is_name,
@@ -122,29 +121,6 @@ fn hosts(text: &str) -> Result<Hosts, String> {
     }
 }
 
-/// Addresses to listen on.
-#[derive(Clone, Debug)]
-struct Listen(Vec<SocketAddr>);
-
-impl FromStr for Listen {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Listen, String> {
-        let one = |text: &str| match text.strip_prefix(':').map(str::parse) {
-            Some(Ok(port)) => {
-                let all: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-                Ok(all.map(|address| SocketAddr::new(address, port)).to_vec())
-            }
-            _ => text.parse().map(|address| vec![address]).map_err(|_| {
-                format!("{text:?} is no ADDRESS:PORT; write 10.0.0.9:7000, [fd00::9]:7000 or :7000")
-            }),
-        };
-        match list(text, one)?.concat() {
-            empty if empty.is_empty() => Err("no address to listen on".to_owned()),
-            addresses => Ok(Listen(addresses)),
-        }
-    }
-}
-
 /// A list of ports and ranges of ports.
 #[derive(Clone, Debug)]
 struct Ranges(Vec<RangeInclusive<u16>>);
@@ -166,14 +142,6 @@ impl FromStr for Ranges {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_port_alone_listens_in_both_families() {
-        let Listen(addresses) = ":7000".parse().expect("a port");
-        assert_eq!(addresses.len(), 2);
-        assert!("10.0.0.9".parse::<Listen>().is_err(), "a port is missing");
-        assert!("".parse::<Listen>().is_err());
-    }
 
     #[test]
     fn a_peer_is_an_address_or_a_name_with_a_port() {

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
+use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
@@ -79,4 +80,31 @@ pub fn original_destination(accepted: &TcpStream) -> Option<SocketAddr> {
     let original =
         if local.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
     original.ok()?.as_socket()
+}
+
+/// Whether this machine is without the family.
+#[must_use]
+pub fn has_no_family(error: &io::Error) -> bool {
+    [Errno::EAFNOSUPPORT, Errno::EADDRNOTAVAIL]
+        .map(|errno| Some(errno as i32))
+        .contains(&error.raw_os_error())
+}
+
+/// A listening or datagram socket of one family: `[::]` leaves IPv4 to a listener of its own.
+///
+/// # Errors
+/// What socket(2), setsockopt(2), bind(2) or listen(2) return.
+pub fn service(at: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(at), kind.nonblocking(), Some(protocol))?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if kind == Type::STREAM {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&at.into())?;
+    if kind == Type::STREAM {
+        socket.listen(64)?;
+    }
+    Ok(socket)
 }

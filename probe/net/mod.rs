@@ -22,6 +22,7 @@ pub mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod tun;
+pub mod web;
 pub mod xtables;
 
 use std::io;

@@ -1,25 +1,14 @@
 //! Requests over HTTP/1.1.
 
-use std::{
-    convert::Infallible,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Response, StatusCode,
     body::{Bytes, Incoming},
     header::{AUTHORIZATION, CONTENT_TYPE},
-    server::conn::http1,
-    service::service_fn,
 };
-use hyper_util::rt::TokioIo;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
-};
+use tokio::net::TcpListener;
 
 use super::{
     Peer,
@@ -27,47 +16,24 @@ use super::{
     limit::Of,
     protocol::{Answer, MOST_BYTES, MOST_OCTETS, Request, VERSION},
 };
+use crate::net::web::{self, Ends};
 
-/// How long one connection may last, whatever it does.
-const LIFE: Duration = Duration::from_secs(10);
-/// Pause after accept(2) failed, for example for want of descriptors.
-const PAUSE: Duration = Duration::from_millis(5);
-
-/// Serves one listener for ever. Where too many connections are open, new ones wait in the backlog; who
-/// has many open gets no more.
+/// Serves one listener for ever.
 pub(super) async fn serve(peer: Arc<Peer>, listener: TcpListener) {
-    loop {
-        // Never closed, so never an error.
-        let Ok(permit) = peer.limits.connections.clone().acquire_owned().await else { return };
-        let Ok((stream, from)) = listener.accept().await else {
-            sleep(PAUSE).await;
-            continue;
-        };
-        let Some(share) = peer.limits.share(from.ip(), Of::Connections) else { continue };
+    let room = peer.limits.connections.clone();
+    let limits = peer.clone();
+    let share = move |source| limits.limits.share(source, Of::Connections);
+    let answer = move |request, ends| {
         let peer = peer.clone();
-        tokio::spawn(async move {
-            // Whoever is too slow is cut off.
-            let _ = timeout(LIFE, connection(&peer, stream, from)).await;
-            drop((share, permit));
-        });
-    }
-}
-
-async fn connection(peer: &Peer, stream: TcpStream, from: SocketAddr) {
-    let Ok(own) = stream.local_addr().map(|own| own.ip()) else { return };
-    let service =
-        service_fn(async |request| Ok::<_, Infallible>(answer(peer, request, from, own).await));
-    let mut builder = http1::Builder::new();
-    builder.keep_alive(false).max_buf_size(2 * MOST_OCTETS);
-    // A broken connection is the requester's to tell.
-    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+        async move { answer(&peer, request, ends).await }
+    };
+    web::serve(listener, room, share, 2 * MOST_OCTETS, answer).await;
 }
 
 async fn answer(
     peer: &Peer,
     request: hyper::Request<Incoming>,
-    from: SocketAddr,
-    own: IpAddr,
+    Ends { from, own }: Ends,
 ) -> Response<Full<Bytes>> {
     if !may_ask(from.ip(), own) || is_own(from.ip()) {
         return refusal(StatusCode::FORBIDDEN, "this address is not dialled");

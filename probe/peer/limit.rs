@@ -25,21 +25,21 @@ const COOKIES: f64 = 2000.0;
 const BURST: f64 = 4.0;
 
 /// The limits of a running peer.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     rate: f64,
     sources: Mutex<HashMap<IpAddr, Bucket>>,
     cookies: Mutex<Bucket>,
     /// For accepted connections.
-    pub(super) connections: Arc<Semaphore>,
+    pub(crate) connections: Arc<Semaphore>,
     /// For dials.
-    pub(super) dials: Arc<Semaphore>,
+    pub(crate) dials: Arc<Semaphore>,
     /// What each source has of both at the moment.
     shares: Arc<Mutex<HashMap<IpAddr, [u32; 2]>>>,
 }
 
 /// What there is a share of.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Of {
+pub(crate) enum Of {
     /// Accepted connections.
     Connections,
     /// Dials.
@@ -47,7 +47,7 @@ pub(super) enum Of {
 }
 
 /// A source's share of something, given back when it is dropped.
-pub(super) struct Share {
+pub(crate) struct Share {
     shares: Arc<Mutex<HashMap<IpAddr, [u32; 2]>>>,
     source: IpAddr,
     of: Of,
@@ -87,7 +87,7 @@ impl Bucket {
 }
 
 impl Limits {
-    pub(super) fn new(rate: u32) -> Limits {
+    pub(crate) fn new(rate: u32) -> Limits {
         Limits {
             rate: f64::from(rate),
             sources: Mutex::default(),
@@ -99,7 +99,7 @@ impl Limits {
     }
 
     /// One more of these for a source; none where it has its share.
-    pub(super) fn share(&self, source: IpAddr, of: Of) -> Option<Share> {
+    pub(crate) fn share(&self, source: IpAddr, of: Of) -> Option<Share> {
         let most = match of {
             Of::Connections => CONNECTIONS_EACH,
             Of::Dials => DIALS_EACH,
@@ -116,12 +116,12 @@ impl Limits {
     }
 
     /// Whether somebody who may not be who he says may have a cookie now; nobody else pays for it.
-    pub(super) fn admits_anybody(&self, now: Instant) -> bool {
+    pub(crate) fn admits_anybody(&self, now: Instant) -> bool {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner).takes(COOKIES, COOKIES, now)
     }
 
     /// Whether this source may ask now; if so, it has.
-    pub(super) fn admits(&self, source: IpAddr, now: Instant) -> bool {
+    pub(crate) fn admits(&self, source: IpAddr, now: Instant) -> bool {
         let full = self.rate * BURST;
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let source = payer(source);

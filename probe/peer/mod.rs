@@ -10,17 +10,16 @@
 pub mod ask;
 mod dial;
 mod http;
-mod limit;
+pub(crate) mod limit;
 pub mod protocol;
 mod udp;
 
 use std::{io, net::SocketAddr, ops::RangeInclusive, path::Path, sync::Arc, time::Duration};
 
-use nix::errno::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Protocol, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::net::errno_name;
+use crate::net::{errno_name, listen};
 use limit::Limits;
 
 /// What a peer was told to do.
@@ -72,13 +71,13 @@ pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
         let failed = |what: &'static str| {
             move |error: io::Error| format!("listen on {at} over {what}: {}", errno_name(&error))
         };
-        let tcp = match bind(at, Type::STREAM, Protocol::TCP) {
+        let tcp = match listen::service(at, Type::STREAM, Protocol::TCP) {
             // `:PORT` asks for all there are, and a machine may be without IPv6.
-            Err(error) if at.ip().is_unspecified() && has_no_family(&error) => continue,
+            Err(error) if at.ip().is_unspecified() && listen::has_no_family(&error) => continue,
             bound => bound.map_err(failed("TCP"))?,
         };
         let tcp = tokio::net::TcpListener::from_std(tcp.into()).map_err(failed("TCP"))?;
-        let udp = bind(at, Type::DGRAM, Protocol::UDP).map_err(failed("UDP"))?;
+        let udp = listen::service(at, Type::DGRAM, Protocol::UDP).map_err(failed("UDP"))?;
         let udp = tokio::net::UdpSocket::from_std(udp.into()).map_err(failed("UDP"))?;
         tracing::info!("listening on {at} over TCP and UDP");
         tokio::spawn(http::serve(peer.clone(), tcp));
@@ -89,26 +88,4 @@ pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
         _ = interrupt.recv() => SignalKind::interrupt(),
     };
     Ok(ended.as_raw_value())
-}
-
-fn has_no_family(error: &io::Error) -> bool {
-    [Errno::EAFNOSUPPORT, Errno::EADDRNOTAVAIL]
-        .map(|errno| Some(errno as i32))
-        .contains(&error.raw_os_error())
-}
-
-/// A listening or datagram socket of one family: `[::]` leaves IPv4 to a listener of its own.
-fn bind(at: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(at), kind.nonblocking(), Some(protocol))?;
-    if at.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    if kind == Type::STREAM {
-        socket.set_reuse_address(true)?;
-    }
-    socket.bind(&at.into())?;
-    if kind == Type::STREAM {
-        socket.listen(64)?;
-    }
-    Ok(socket)
 }

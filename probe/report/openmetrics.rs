@@ -104,7 +104,7 @@ fn verdict(verdict: Verdict) -> u8 {
 }
 
 /// Some readers take other control characters than a line feed for line ends.
-fn tidy(value: &str) -> String {
+pub(crate) fn tidy(value: &str) -> String {
     let is_odd = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
     value.replace(is_odd, " ")
 }

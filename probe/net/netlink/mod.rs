@@ -4,6 +4,8 @@
 //! and neighbour kind, half a megabyte. Here a caller gets the bare body of each message and reads
 //! its fixed header and the few attributes it wants.
 
+pub mod notices;
+
 use std::io;
 
 use netlink_packet_core::{
