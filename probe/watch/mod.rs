@@ -4,6 +4,7 @@
 //! layers whose turn it is not stand as they were seen last.
 
 mod ask;
+pub mod choose;
 mod document;
 mod drift;
 mod history;
