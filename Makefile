@@ -64,6 +64,16 @@ naming: tools ## Break every rule in turn and count how often the finding names 
 	@SWEEP="$(or $(SWEEP),all)" $(RUNNER_VARIABLE)=.ci/as-root $(CARGO) test $(LOCKED) --test integration \
 	    sweep::naming -- --ignored --nocapture
 
+.PHONY: scale
+scale: ## Choose peers in clusters of 10 to 10 000 nodes: the table of docs/scale.md
+	$(CARGO) test $(LOCKED) --lib watch::choose::scale -- --ignored --nocapture
+
+# Prometheus Operator takes the same rules in an envelope.
+.PHONY: rules
+rules: ## Write manifests/monitoring/prometheus-rule.yaml from rules.yaml
+	@cd manifests/monitoring && { sed -n '1,/^spec:/p' prometheus-rule.yaml; sed 's/^\(.\)/  \1/' rules.yaml; } \
+	    >.prometheus-rule && mv .prometheus-rule prometheus-rule.yaml
+
 .PHONY: lint
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check

@@ -6,7 +6,7 @@
 //! who had chosen it, and one that comes is taken by about k. So a cluster of N nodes makes N·k
 //! exchanges a round, and never N².
 
-use std::net::IpAddr;
+use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
 
 /// The k peers of each family that `own` asks, heaviest first, IPv4 before IPv6.
 ///
@@ -25,29 +25,35 @@ pub fn choose(own: &str, addresses: &[IpAddr], k: usize) -> Vec<IpAddr> {
 /// another part next time. Then who is missing has not gone, and `kept` is what still answers.
 #[must_use]
 pub fn refill(own: &str, kept: &[IpAddr], addresses: &[IpAddr], k: usize) -> Vec<IpAddr> {
-    let own_addresses = || own.split(',').filter_map(|part| part.trim().parse::<IpAddr>().ok());
-    let mine = |address: &IpAddr| own_addresses().any(|own| own.to_canonical() == *address);
+    let own_addresses: Vec<IpAddr> =
+        own.split(',').filter_map(|part| part.trim().parse().ok()).collect();
     let seed = fold(OFFSET, own.as_bytes());
     let mut chosen = Vec::with_capacity(2 * k);
     for family in [IpAddr::is_ipv4, IpAddr::is_ipv6] {
-        let mut peers = of_family(kept, family);
-        peers.truncate(k);
-        let mut others = of_family(addresses, family);
-        others.retain(|address| !mine(address) && !peers.contains(address));
-        // Equal weights are as good as impossible; the address makes the order whole all the same.
-        others
-            .sort_unstable_by_key(|address| (std::cmp::Reverse(weight(seed, *address)), *address));
-        others.dedup();
-        others.truncate(k - peers.len());
-        chosen.append(&mut peers);
-        chosen.append(&mut others);
+        let kept: Vec<IpAddr> = of_family(kept, family).take(k).collect();
+        let places = k - kept.len();
+        // No larger than k, and without those that are there twice. Equal weights are as good as
+        // impossible; the address makes the order whole all the same.
+        let mut heaviest = BTreeSet::new();
+        for address in of_family(addresses, family) {
+            if !kept.contains(&address)
+                && !of_family(&own_addresses, family).any(|own| own == address)
+            {
+                heaviest.insert((Reverse(weight(seed, address)), address));
+            }
+            if heaviest.len() > places {
+                heaviest.pop_last();
+            }
+        }
+        chosen.extend(kept);
+        chosen.extend(heaviest.into_iter().map(|(_, address)| address));
     }
     chosen
 }
 
 /// Those of one family, in the order given, with IPv4 addresses that are written as IPv6 among IPv4's.
-fn of_family(addresses: &[IpAddr], family: fn(&IpAddr) -> bool) -> Vec<IpAddr> {
-    addresses.iter().map(IpAddr::to_canonical).filter(family).collect()
+fn of_family(addresses: &[IpAddr], family: fn(&IpAddr) -> bool) -> impl Iterator<Item = IpAddr> {
+    addresses.iter().map(IpAddr::to_canonical).filter(family)
 }
 
 /// FNV-1a's offset basis and prime for 64 bits (RFC 9923).
@@ -78,6 +84,9 @@ fn mix(mut state: u64) -> u64 {
     state ^ (state >> 31)
 }
 
+#[cfg(test)]
+#[path = "choose_scale.rs"]
+mod scale;
 #[cfg(test)]
 #[path = "choose_tests.rs"]
 mod tests;
