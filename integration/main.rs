@@ -34,6 +34,8 @@ mod link_and_route;
 mod live;
 /// Every mesh's own rules, intact and broken.
 mod meshes;
+/// What monitoring makes of watch: rules, dashboard, canaries.
+mod monitoring;
 /// Packets that are too large for the way.
 mod mtu;
 /// Rules read without any other program, and the wrong one named.
