@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use crate::world::{Backend, Output, Pod, Rules, Who, World, as_owner};
 
-const ENVOY: u32 = 1337;
+pub const ENVOY: u32 = 1337;
 const ZTUNNEL: u32 = 0;
-const SIDECAR: [u16; 2] = [15001, 15006];
+pub const SIDECAR: [u16; 2] = [15001, 15006];
 const IN_POD: [u16; 4] = [15001, 15006, 15008, 15053];
 
 /// What a stand-in for a proxy does with a connection.
 #[derive(Clone, Copy)]
-enum Manner {
+pub enum Manner {
     /// Reads until the other side closes.
     Reads,
     /// Closes at once.
@@ -30,7 +30,7 @@ enum Manner {
 }
 
 /// Listeners of a running proxy, on every address of both families as Envoy and ztunnel have them.
-struct Proxy {
+pub struct Proxy {
     /// Bytes that it was sent.
     read: Arc<AtomicUsize>,
     /// Those that nobody accepts from.
@@ -38,7 +38,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn start(owner: u32, ports: &[u16], manner: Manner) -> Proxy {
+    pub fn start(owner: u32, ports: &[u16], manner: Manner) -> Proxy {
         let read = Arc::new(AtomicUsize::new(0));
         let mut kept = Vec::new();
         for port in ports {
@@ -60,6 +60,11 @@ impl Proxy {
             });
         }
         Proxy { read, _kept: kept }
+    }
+
+    /// Bytes that it was sent so far.
+    pub fn read(&self) -> usize {
+        self.read.load(Ordering::Relaxed)
     }
 }
 
@@ -103,7 +108,7 @@ fn beside_a_running_sidecar_each_identity_proves_its_half() {
             let run = pod.run(who, &["check", "--output", "json"]).expect(0);
             assert!(proofs(&run) > 10, "{backend:?} {who:?}: {run}");
         }
-        assert_eq!(envoy.read.load(Ordering::Relaxed), 0, "podprobe sent bytes to the proxy");
+        assert_eq!(envoy.read(), 0, "podprobe sent bytes to the proxy");
     }
 }
 

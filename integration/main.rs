@@ -57,5 +57,7 @@ mod service;
 mod sweep;
 /// Time: rules that come late, signals, deadlines.
 mod waiting;
+/// The same looks again and again, told over HTTP.
+mod watch;
 /// The pod world that all of them stand in.
 mod world;

@@ -165,6 +165,12 @@ impl Running {
         kill(self.pid, signal).expect("the run lives");
     }
 
+    /// Ends it, if it has not ended.
+    pub fn stop(&self) {
+        // Who is gone need not be told.
+        let _ = kill(self.pid, Signal::SIGKILL);
+    }
+
     /// Whether it has not ended within this time.
     pub fn still_runs_after(&self, time: Duration) -> bool {
         thread::sleep(time);

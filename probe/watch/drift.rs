@@ -123,7 +123,8 @@ mod tests {
         let aloud: Vec<Say> = (0..8).map(&mut said).collect();
         assert_eq!(aloud[..5], [Say::Aloud; 5]);
         assert_eq!(aloud[5..], [Say::Last, Say::Nothing, Say::Nothing]);
-        assert_eq!(said(3601), Say::Aloud, "an hour after the first");
+        assert_eq!(said(3601), Say::Last, "an hour after the first");
+        assert_eq!(said(8000), Say::Aloud);
         assert_eq!(voice.may(Layer::Link, start), Say::Aloud, "another layer has its own voice");
     }
 
