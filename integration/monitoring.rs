@@ -56,7 +56,9 @@ fn rules(of: &Value, kind: &str) -> Vec<Value> {
 fn metrics(text: &str) -> BTreeSet<&str> {
     let part = |letter: char| letter.is_ascii_alphanumeric() || "_:".contains(letter);
     let ours = |word: &&str| {
-        word.contains("podprobe_") || word.starts_with("process_") || word.starts_with("scrape_samples")
+        word.contains("podprobe_")
+            || word.starts_with("process_")
+            || word.starts_with("scrape_samples")
     };
     text.split(|letter| !part(letter)).filter(ours).collect()
 }
@@ -67,13 +69,15 @@ fn rules_and_dashboard_name_only_what_there_is() {
     let recorded = rules(&source, "record");
     let recorded: BTreeSet<&str> =
         recorded.iter().map(|rule| rule["record"].as_str().expect("a name")).collect();
-    let expressions: String =
-        dashboard().to_string() + &["alert", "record"].map(|kind| json!(rules(&source, kind)).to_string()).concat();
-    let tests = ["broken", "peers", "time", "canaries"].map(|name| read(&format!("monitoring/tests/{name}.yaml")));
+    let expressions: String = dashboard().to_string()
+        + &["alert", "record"].map(|kind| json!(rules(&source, kind)).to_string()).concat();
+    let tests = ["broken", "peers", "time", "canaries"]
+        .map(|name| read(&format!("monitoring/tests/{name}.yaml")));
     let mut used = BTreeSet::new();
     for text in [&expressions].into_iter().chain(&tests) {
         for name in metrics(text) {
-            let known = if name.contains(':') { recorded.contains(name) } else { EXPORTED.contains(&name) };
+            let known =
+                if name.contains(':') { recorded.contains(name) } else { EXPORTED.contains(&name) };
             assert!(known, "{name} is exported by nobody");
             used.insert(name.to_owned());
         }
@@ -91,14 +95,19 @@ fn the_operators_rules_are_the_plain_ones() {
 #[test]
 fn every_alert_says_what_and_what_to_do_and_is_seen_firing() {
     let tests = ["broken", "peers", "time", "canaries"]
-        .map(|name| read(&format!("monitoring/tests/{name}.yaml"))).concat();
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README");
+        .map(|name| read(&format!("monitoring/tests/{name}.yaml")))
+        .concat();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
+        .expect("README");
     for alert in rules(&yaml("monitoring/rules.yaml"), "alert") {
         let name = alert["alert"].as_str().expect("a name");
         let severity = alert["labels"]["severity"].as_str();
         assert!(matches!(severity, Some("critical" | "warning" | "info")), "{name}: {severity:?}");
         for text in ["summary", "description", "runbook"] {
-            assert!(alert["annotations"][text].as_str().is_some_and(|text| text.len() > 20), "{name}: {text}");
+            assert!(
+                alert["annotations"][text].as_str().is_some_and(|text| text.len() > 20),
+                "{name}: {text}"
+            );
         }
         let runbook = alert["annotations"]["runbook"].as_str().expect("text");
         assert!(runbook.contains("`podprobe explain CODE`"), "{name}: {runbook}");
@@ -110,21 +119,31 @@ fn every_alert_says_what_and_what_to_do_and_is_seen_firing() {
 #[test]
 fn the_dashboard_fits_any_grafana() {
     let dashboard = dashboard();
-    assert_eq!((&dashboard["id"], &dashboard["uid"]), (&Value::Null, &Value::Null), "given by who imports it");
+    assert_eq!(
+        (&dashboard["id"], &dashboard["uid"]),
+        (&Value::Null, &Value::Null),
+        "given by who imports it"
+    );
     let panels = dashboard["panels"].as_array().expect("panels");
     let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
     for panel in panels {
         assert!(ids.insert(panel["id"].as_u64().expect("a number")), "twice: {}", panel["id"]);
         let at = |edge: &str| panel["gridPos"][edge].as_u64().expect("a number");
-        for (x, y) in (at("x")..at("x") + at("w")).flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y))) {
+        for (x, y) in (at("x")..at("x") + at("w"))
+            .flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y)))
+        {
             assert!(x < 24 && cells.insert((x, y)), "{} overlaps at {x},{y}", panel["title"]);
         }
         for target in panel["targets"].as_array().unwrap_or(&Vec::new()) {
             assert_eq!(target["datasource"]["uid"], "${datasource}", "{}", panel["title"]);
         }
     }
-    let variables: Vec<&str> = dashboard["templating"]["list"].as_array().expect("variables").iter()
-        .map(|variable| variable["name"].as_str().expect("a name")).collect();
+    let variables: Vec<&str> = dashboard["templating"]["list"]
+        .as_array()
+        .expect("variables")
+        .iter()
+        .map(|variable| variable["name"].as_str().expect("a name"))
+        .collect();
     assert_eq!(variables, ["datasource", "cluster", "node", "layer"]);
 }
 

@@ -11,7 +11,7 @@ use crate::world::{Backend, Daemon, Node, Output, Pod, Rules, Who, World, as_own
 const PEERS: &str = "10.77.0.1:7000,[fd77::1]:7000";
 
 /// A peer on this machine, once it listens.
-fn serving(pod: &Pod, node: &Node, listen: &str, flags: &[&str]) -> Daemon {
+pub fn serving(pod: &Pod, node: &Node, listen: &str, flags: &[&str]) -> Daemon {
     let program = pod.program().display().to_string();
     let line = [&[program.as_str(), "peer", "--listen", listen], flags].concat();
     let daemon = Daemon::on(node, &line);

@@ -3,7 +3,7 @@
 //! The peer runs in the pod's namespace and is asked from the node's: who is on which side makes no difference.
 
 mod abuse;
-mod inbound;
+pub mod inbound;
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};

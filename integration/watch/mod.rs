@@ -4,6 +4,8 @@
 mod drift;
 /// HTTP: paths, metrics, bounds.
 mod endpoints;
+/// Other nodes' pods.
+mod peers;
 /// Beside a proxy, and before it.
 mod proxy;
 /// A watch that runs.

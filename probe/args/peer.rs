@@ -121,6 +121,21 @@ fn hosts(text: &str) -> Result<Hosts, String> {
     }
 }
 
+/// Names with ports.
+#[derive(Clone, Debug)]
+pub(super) struct Names(pub(super) Vec<(String, u16)>);
+
+/// Names alone: of an address, there is nothing to choose.
+pub(super) fn names(text: &str) -> Result<Names, String> {
+    let one = |host: PeerHost| match host {
+        PeerHost::Name(name, port) => Ok((name, port)),
+        PeerHost::Address(address) => {
+            Err(format!("{address} is no name: write podprobe-canary.podprobe.svc:7000"))
+        }
+    };
+    hosts(text)?.0.into_iter().map(one).collect::<Result<_, _>>().map(Names)
+}
+
 /// A list of ports and ranges of ports.
 #[derive(Clone, Debug)]
 struct Ranges(Vec<RangeInclusive<u16>>);

@@ -1,15 +1,16 @@
 //! Flags of `watch` and `ready`.
 
-use std::{process::ExitCode, str::FromStr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, str::FromStr, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::{LookArgs, listen::Listen, values};
+use super::{LookArgs, listen::Listen, peer, values};
 use crate::{
     deliver,
     finding::Layer,
     logging,
-    watch::{Pace, Question, WatchPlan},
+    peer::secret,
+    watch::{Pace, PeersPlan, Question, WatchPlan},
 };
 
 /// No layer is looked at more often: a look takes some milliseconds.
@@ -50,6 +51,23 @@ pub struct WatchArgs {
     #[arg(long, env = "PODPROBE_DRAIN", value_name = "DURATION", default_value = "1s", value_parser = values::duration)]
     drain: Duration,
 
+    /// Ask pods on other nodes (`podprobe peer`) whether they are reached, and reach this one: some of
+    /// those that this headless Service names.
+    #[arg(long, env = "PODPROBE_PEERS_OF", value_name = "NAME:PORT,…", value_parser = peer::names)]
+    peers_of: Option<peer::Names>,
+
+    /// How many of them, of each family.
+    #[arg(long, env = "PODPROBE_PEERS", value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
+    peers: u8,
+
+    /// The time between two rounds of asking them, a tenth more or less.
+    #[arg(long, env = "PODPROBE_PEERS_EVERY", value_name = "DURATION", default_value = "30s", value_parser = values::duration)]
+    peers_every: Duration,
+
+    /// The file with the secret that they want.
+    #[arg(long, env = "PODPROBE_PEERS_TOKEN_FILE", value_name = "FILE", requires = "peers_of")]
+    peers_token_file: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) look: LookArgs,
 }
@@ -61,6 +79,10 @@ impl WatchArgs {
         let layers = values::Layers::joined(self.layers.iter().map(|named| &named.layers));
         self.look.demand(self.layers.iter().flat_map(|named| named.require.clone()));
         let (output, print_plan) = (self.look.output.clone(), self.look.plan);
+        let peers = match self.peers() {
+            Ok(peers) => peers,
+            Err(problem) => return deliver::bad_usage(&problem),
+        };
         let look = match self.look.into_plan("watch", &layers) {
             Ok(plan) if print_plan => return deliver::print_plan(&plan),
             Ok(plan) => plan,
@@ -72,8 +94,19 @@ impl WatchArgs {
             listen: self.listen.0,
             ready_layers: self.ready_layers.each,
             drain: self.drain,
+            peers,
         };
         deliver::watch(plan, &output)
+    }
+
+    /// Who is asked, if anybody is; one sentence where the token cannot be read.
+    fn peers(&self) -> Result<Option<PeersPlan>, String> {
+        let Some(peer::Names(names)) = &self.peers_of else { return Ok(None) };
+        let token = self.peers_token_file.as_deref().map(secret).transpose()?;
+        // They connect to where watch answers, unless that is for this pod alone.
+        let back = self.listen.0.iter().find(|at| !at.ip().is_loopback()).map(SocketAddr::port);
+        let (names, every) = (names.clone(), self.peers_every.max(SHORTEST));
+        Ok(Some(PeersPlan { names, count: self.peers.into(), every, token, back }))
     }
 }
 

@@ -1,6 +1,9 @@
 //! The state as `/history.json`: what the page shows besides the report.
 
-use std::time::Instant;
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant, SystemTime},
+};
 
 use serde::Serialize;
 
@@ -19,9 +22,9 @@ const VERSION: u32 = 1;
 struct Document<'s> {
     schema_version: u32,
     #[serde(serialize_with = "rfc3339")]
-    now: std::time::SystemTime,
+    now: SystemTime,
     #[serde(serialize_with = "rfc3339")]
-    started_at: std::time::SystemTime,
+    started_at: SystemTime,
     pod: Option<String>,
     version: &'static str,
     mesh: Option<&'s str>,
@@ -29,6 +32,7 @@ struct Document<'s> {
     started: bool,
     ready: bool,
     layers: Vec<OfLayer>,
+    peers: Vec<OfPeer<'s>>,
     minutes: Vec<&'s Minute>,
     changes: Vec<&'s Change>,
 }
@@ -42,7 +46,17 @@ struct OfLayer {
     look_ms: f64,
     result: Condition,
     #[serde(serialize_with = "rfc3339")]
-    since: std::time::SystemTime,
+    since: SystemTime,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfPeer<'s> {
+    peer: IpAddr,
+    round_trip_ms: Option<f64>,
+    #[serde(serialize_with = "rfc3339")]
+    since: SystemTime,
+    problem: Option<&'s str>,
 }
 
 /// The document.
@@ -52,13 +66,19 @@ pub(super) fn history(state: &State) -> String {
         layer: *layer,
         interval_ms: millis(standing.interval),
         since_look_ms: standing.looked.map(|(_, at)| millis(now.saturating_duration_since(at))),
-        look_ms: (standing.took.as_secs_f64() * 10_000.0).round() / 10.0,
+        look_ms: tenths(standing.took),
         result: standing.result,
         since: standing.since.0,
     });
+    let peers = state.peers.iter().map(|(peer, standing)| OfPeer {
+        peer: *peer,
+        round_trip_ms: standing.round_trip.map(tenths),
+        since: standing.since,
+        problem: standing.problem.as_deref(),
+    });
     let document = Document {
         schema_version: VERSION,
-        now: std::time::SystemTime::now(),
+        now: SystemTime::now(),
         started_at: state.began.0,
         pod: nix::sys::utsname::uname()
             .ok()
@@ -69,6 +89,7 @@ pub(super) fn history(state: &State) -> String {
         started: state.started(),
         ready: state.ready(),
         layers: layers.collect(),
+        peers: peers.collect(),
         minutes: state.history.minutes.iter().collect(),
         changes: state.history.changes.iter().collect(),
     };
@@ -77,6 +98,11 @@ pub(super) fn history(state: &State) -> String {
     text
 }
 
-fn millis(time: std::time::Duration) -> u64 {
+/// Milliseconds, to a tenth.
+fn tenths(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

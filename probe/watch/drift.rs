@@ -11,7 +11,7 @@ use crate::{
     report::{Report, duration},
 };
 
-/// What a layer's changes may say within [`WHILE`]; further ones are counted only.
+/// What one's changes may say within [`WHILE`]; further ones are counted only.
 const MOST: usize = 6;
 /// The time for that.
 const WHILE: Duration = Duration::from_hours(1);
@@ -19,8 +19,8 @@ const WHILE: Duration = Duration::from_hours(1);
 const DIFFERENCES: usize = 3;
 
 /// Who has said how much.
-#[derive(Debug, Default)]
-pub(super) struct Voice(BTreeMap<Layer, VecDeque<Instant>>);
+#[derive(Debug)]
+pub(super) struct Voice<Of>(BTreeMap<Of, VecDeque<Instant>>);
 
 /// Whether to say something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +33,16 @@ pub(super) enum Say {
     Nothing,
 }
 
-impl Voice {
-    /// Whether this layer may say something now.
-    pub(super) fn may(&mut self, layer: Layer, now: Instant) -> Say {
-        let said = self.0.entry(layer).or_default();
+impl<Of> Default for Voice<Of> {
+    fn default() -> Voice<Of> {
+        Voice(BTreeMap::new())
+    }
+}
+
+impl<Of: Ord> Voice<Of> {
+    /// Whether something may be said of this one now.
+    pub(super) fn may(&mut self, of: Of, now: Instant) -> Say {
+        let said = self.0.entry(of).or_default();
         while said.front().is_some_and(|at| now.duration_since(*at) > WHILE) {
             said.pop_front();
         }

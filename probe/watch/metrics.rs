@@ -24,6 +24,8 @@ const MOST_FINDINGS: usize = 32;
 type OfLayer = [(&'static str, &'static str); 1];
 /// What a finding's are.
 type OfFinding = Vec<(&'static str, String)>;
+/// What a peer's are.
+type OfPeer = [(&'static str, String); 1];
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -36,6 +38,7 @@ pub(super) fn exposition(state: &State, process: Option<&Process>) -> String {
         findings(&mut registry, report);
         proofs(&mut registry, report);
     }
+    peers(&mut registry, state);
     let notices = Family::<OfLayer, Counter>::default();
     for (kind, count) in &state.notices {
         notices.get_or_create(&[("kind", kind.name())]).inc_by(*count);
@@ -153,6 +156,25 @@ fn proofs(registry: &mut Registry, report: &Report) {
         proofs.get_or_create(&[("proof", proof.name())]).set(count);
     }
     registry.register("proofs", "Flows that went as promised in the latest look", proofs);
+}
+
+fn peers(registry: &mut Registry, state: &State) {
+    if state.peers.is_empty() {
+        return;
+    }
+    let result = Family::<OfPeer, Gauge>::default();
+    let time = Family::<OfPeer, Seconds>::default();
+    for (peer, standing) in &state.peers {
+        let label = [("peer", peer.to_string())];
+        result.get_or_create(&label).set(if standing.problem.is_some() { 3 } else { 0 });
+        if let Some(round_trip) = standing.round_trip {
+            time.get_or_create(&label).set(round_trip.as_secs_f64());
+        }
+    }
+    let help = "Whether a peer answers, and reaches this pod: 0 it does, 3 it does not";
+    registry.register("peer_result", help, result);
+    let help = "From a question to a peer until its answer";
+    registry.register_with_unit("peer_round_trip", help, Unit::Seconds, time);
 }
 
 fn level(severity: Severity) -> i64 {

@@ -11,6 +11,7 @@ mod history;
 mod http;
 mod metrics;
 mod pace;
+mod peers;
 mod process;
 mod rounds;
 mod standing;
@@ -26,6 +27,7 @@ use tokio::{
 
 pub use ask::{Question, ask};
 pub use pace::Pace;
+pub use peers::PeersPlan;
 use rounds::Rounds;
 use state::Shared;
 
@@ -50,6 +52,8 @@ pub struct WatchPlan {
     pub ready_layers: Vec<Layer>,
     /// How long it goes on, unready, after it was told to end.
     pub drain: Duration,
+    /// Other pods that are asked whether they are reached.
+    pub peers: Option<PeersPlan>,
 }
 
 /// Watches until SIGTERM or SIGINT; gives the signal's number. `published` is told each report that
@@ -73,11 +77,20 @@ pub async fn serve(
         biased;
         signal = signals.next() => signal,
         () = rounds.run(published) => unreachable!("rounds go on for ever"),
+        () = ask_peers(&plan, &state) => unreachable!("peers are asked for ever"),
     };
     state.lock().stopping = true;
     // Whoever sends traffic learns first that none may come; a second signal ends the wait.
     let _ = timeout(plan.drain, signals.next()).await;
     Ok(ended)
+}
+
+/// Asks peers for ever, where there are any to ask.
+async fn ask_peers(plan: &WatchPlan, state: &Shared) {
+    match plan.peers.as_ref().filter(|_| plan.look.mode != Mode::Off) {
+        Some(peers) => peers::run(peers, &plan.look, state).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Answers at each address, until the process ends.

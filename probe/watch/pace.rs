@@ -91,7 +91,7 @@ impl Schedule {
 }
 
 /// Between nine and eleven tenths of the time.
-fn jittered(time: Duration, chance: u64) -> Duration {
+pub(super) fn jittered(time: Duration, chance: u64) -> Duration {
     let thousandths = 900 + u32::try_from(chance % 201).unwrap_or_default();
     time.saturating_mul(thousandths) / 1000
 }

@@ -268,7 +268,7 @@ fn broken(results: &std::collections::BTreeMap<Layer, Condition>) -> Vec<Layer> 
 }
 
 /// Any number.
-fn chance() -> u64 {
+pub(super) fn chance() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

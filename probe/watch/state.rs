@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -9,6 +10,7 @@ use std::{
 use super::{
     drift::{self, Say, Voice},
     history::{Change, History},
+    peers::PeerStanding,
     standing::{Condition, results},
 };
 use crate::{
@@ -69,7 +71,9 @@ pub(super) struct State {
     pub(super) history: History,
     /// Notices of the kernel about what changed.
     pub(super) notices: BTreeMap<Kind, u64>,
-    voice: Voice,
+    /// The peers that are asked.
+    pub(super) peers: BTreeMap<IpAddr, PeerStanding>,
+    voice: Voice<Layer>,
 }
 
 /// The state, shared with those who answer requests.
@@ -108,6 +112,7 @@ impl Shared {
             beat: began.1,
             history: History::default(),
             notices: Kind::ALL.map(|kind| (kind, 0)).into(),
+            peers: BTreeMap::new(),
             voice: Voice::default(),
         })))
     }
