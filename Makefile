@@ -108,6 +108,11 @@ bench: tools build ## Measure happy gates as whole processes
 bench-reach: tools build ## Measure thousands of targets at once
 	@integration/bench-reach.sh
 
+# ROUNDS and MINUTES say for how long.
+.PHONY: soak
+soak: tools build ## Watch for a hundred thousand rounds, and see that nothing grows
+	@integration/soak.sh
+
 .PHONY: clean
 clean: ## Remove what was built
 	$(CARGO) clean

@@ -10,7 +10,13 @@ pub(super) struct Lazy<T>(pub(super) T);
 impl<T: Args> Lazy<T> {
     /// The command with its flags, made now if they are not there yet.
     pub(super) fn made(command: Command) -> Command {
-        if command.get_arguments().next().is_some() { command } else { T::augment_args(command) }
+        if command.get_arguments().next().is_some() {
+            return command;
+        }
+        // What the command does is said of it, and not of its arguments.
+        let about = command.get_about().cloned().unwrap_or_default();
+        let long = command.get_long_about().cloned().unwrap_or_else(|| about.clone());
+        T::augment_args(command).about(about).long_about(long)
     }
 }
 

@@ -244,6 +244,18 @@ mod tests {
     }
 
     #[test]
+    fn a_commands_help_says_what_it_does() {
+        let mut cli = Cli::command();
+        cli.build();
+        let listed = Cli::command();
+        for sub in cli.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            let own = listed.find_subcommand(sub.get_name()).and_then(clap::Command::get_about);
+            assert_eq!(sub.get_about(), own, "{}", sub.get_name());
+            assert!(own.is_some(), "{}", sub.get_name());
+        }
+    }
+
+    #[test]
     fn every_flag_has_an_environment_name_made_from_its_own() {
         for sub in Cli::command().get_subcommands() {
             for arg in sub.get_arguments().filter(|arg| !arg.is_positional()) {

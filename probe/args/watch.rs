@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// No layer is looked at more often: a look takes some milliseconds.
-const SHORTEST: Duration = Duration::from_millis(100);
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What is watched, how often, and where it is told.
 #[derive(Debug, Args)]
@@ -155,7 +155,7 @@ impl FromStr for Times {
             })?;
             let time = values::duration(time)?;
             if time < SHORTEST {
-                return Err(format!("{text:?} is too often: 100ms is the least"));
+                return Err(format!("{text:?} is too often: 10ms is the least"));
             }
             let layers: values::Layers = layers.parse()?;
             if layers.each.is_empty() {
@@ -176,7 +176,7 @@ mod tests {
         let Times(times) = "all=1m,dns=2s".parse().expect("times");
         assert_eq!(times.last(), Some(&(Layer::Dns, Duration::from_secs(2))));
         assert!(times.len() > 5, "all stands for every layer of the pod");
-        for bad in ["dns", "dns=", "dns=10ms", "cns=1s", "=1s"] {
+        for bad in ["dns", "dns=", "dns=9ms", "cns=1s", "=1s"] {
             assert!(bad.parse::<Times>().is_err(), "{bad}");
         }
     }
