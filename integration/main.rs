@@ -1,5 +1,7 @@
 //! The binary on the real kernel: each test builds a pod around itself, breaks it or not, and runs podprobe.
 
+/// Beside programs that a fresh machine lacks.
+mod beside;
 /// The usual ways in which rules are wrong, and the code that names each.
 mod broken;
 /// One root cause: what several layers say together.

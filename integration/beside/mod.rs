@@ -1,0 +1,4 @@
+//! Beside real programs that a fresh machine lacks: run by `make test-beside`.
+
+/// Manifests and rules, as kubectl, promtool and the schemas of the API see them.
+mod manifests;
