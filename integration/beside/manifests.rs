@@ -43,8 +43,8 @@ fn with(components: &[&str]) -> (TempDir, PathBuf) {
     run("cp", &["-r", &manifests().display().to_string(), &place.path().display().to_string()]);
     let overlay = place.path().join("manifests/mine");
     fs::create_dir(&overlay).expect("an overlay");
-    let list: String = components.iter().map(|name| format!("  - ../canary/{name}\n")).collect();
-    let text = format!("resources: [../canary]\ncomponents:\n{list}");
+    let list: Vec<String> = components.iter().map(|name| format!("../canary/{name}")).collect();
+    let text = format!("resources: [../canary]\ncomponents: [{}]\n", list.join(", "));
     fs::write(overlay.join("kustomization.yaml"), text).expect("write");
     (place, overlay)
 }
