@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
 
-/// What `podprobe watch` exports, and what every process does.
-const EXPORTED: [&str; 23] = [
+/// What `podprobe watch` exports (probe/watch/metrics.rs), and what every process does.
+pub const EXPORTED: [&str; 23] = [
     "podprobe_build_info",
     "podprobe_run_info",
     "podprobe_verdict",
@@ -32,7 +32,8 @@ const EXPORTED: [&str; 23] = [
     "scrape_samples_scraped",
 ];
 
-fn read(name: &str) -> String {
+/// A file of manifests.
+pub fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
 }

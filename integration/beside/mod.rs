@@ -2,3 +2,5 @@
 
 /// Manifests and rules, as kubectl, promtool and the schemas of the API see them.
 mod manifests;
+/// A real Prometheus, from scrape to alert.
+mod prometheus;
