@@ -4,3 +4,5 @@
 mod manifests;
 /// A real Prometheus, from scrape to alert.
 mod prometheus;
+/// A real Envoy as the running proxy.
+mod envoy;

@@ -56,7 +56,7 @@ impl OpenSsl {
 }
 
 /// Waits until this holds.
-pub fn until(what: &str, holds: impl Fn() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(10), "{what} does not come about");

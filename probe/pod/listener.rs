@@ -138,7 +138,7 @@ fn proc_listener(line: &str, transport: Transport) -> Option<Listener> {
 
 /// `0100007F:3A99` is 127.0.0.1:15001: each 32-bit word of the address is printed as a number in
 /// the machine's byte order, the port as a plain number.
-fn proc_address(field: &str) -> Option<SocketAddr> {
+pub(crate) fn proc_address(field: &str) -> Option<SocketAddr> {
     let (address, port) = field.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
     let word = |at: usize| {

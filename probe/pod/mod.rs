@@ -32,6 +32,7 @@ pub use environment::Environment;
 pub use family::Family;
 pub use identity::Identity;
 pub use link::Link;
+pub(crate) use listener::proc_address;
 pub use listener::{Listener, Transport};
 pub use look::Look;
 pub use lookup::{Answer, Path};

@@ -1,16 +1,11 @@
 //! Beside a proxy that already runs: nothing is bound, nothing is stolen; the kernel is asked who
 //! holds the other end of each probe's connection.
 
-use std::{cell::RefCell, io, net::SocketAddr};
-
-use netlink_sys::protocols::NETLINK_SOCK_DIAG;
-
-use super::{destination::loopback, flow::Transport, outcome::Outcome};
+use super::{flow::Transport, outcome::Outcome};
 use crate::{
     capture::{Capture, Exempt},
-    net::{netlink::Netlink, sock_diag::other_end},
     plan::{Listeners, Plan},
-    pod::{Family, Listener, Pod},
+    pod::{Listener, Pod},
     profile::ISTIO_AMBIENT,
 };
 
@@ -55,53 +50,5 @@ pub(super) fn with_owner(outcome: Outcome, live: &[Listener]) -> Outcome {
             Outcome::Taken { at, uid }
         }
         other => other,
-    }
-}
-
-/// Who took a probe's connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Taker {
-    /// The local address of the socket that did.
-    pub(super) at: SocketAddr,
-    /// Its owner; none while nobody has accepted the connection.
-    pub(super) uid: Option<u32>,
-}
-
-/// Asks `sock_diag` about the other end of connections.
-pub(super) struct Witness {
-    netlink: RefCell<Netlink>,
-    ports: Vec<u16>,
-}
-
-impl Witness {
-    /// A witness for redirection to these ports.
-    pub(super) fn open(ports: Vec<u16>) -> io::Result<Witness> {
-        let netlink = RefCell::new(Netlink::open(NETLINK_SOCK_DIAG)?);
-        Ok(Witness { netlink, ports })
-    }
-
-    /// Who holds the other end of `ours`: the destination itself, or a capture port, to which nat
-    /// OUTPUT redirects on loopback.
-    pub(super) fn taker(
-        &self,
-        ours: SocketAddr,
-        destination: SocketAddr,
-    ) -> io::Result<Option<Taker>> {
-        let lo = loopback(Family::of(ours.ip()));
-        let captured = self.ports.iter().map(|port| SocketAddr::new(lo, *port));
-        let mut closing = None;
-        for at in [destination].into_iter().chain(captured) {
-            if let Some((socket, open)) = other_end(&mut self.netlink.borrow_mut(), ours, at)? {
-                // Without an inode it has no owner yet: it waits in the backlog.
-                let uid = (socket.inode != 0).then_some(socket.uid);
-                let taker = Taker { at, uid };
-                if open {
-                    return Ok(Some(taker));
-                }
-                // A proxy that closes at once leaves such a socket, and so does an earlier look.
-                closing.get_or_insert(taker);
-            }
-        }
-        Ok(closing)
     }
 }

@@ -27,6 +27,7 @@ mod vantage;
 mod verdict;
 #[cfg(test)]
 mod verdict_tests;
+mod witness;
 
 pub use awaited::{Awaited, Visit, judge_awaited, leave_alone, wait_for};
 pub use blind::{goes_without_saying, may_show_later};

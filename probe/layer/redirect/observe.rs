@@ -14,12 +14,13 @@ use super::{
     destination::{PASSTHROUGH_V6, loopback},
     flow::{Flow, Promise, Proof, Sender, Transport},
     flows::{Addresses, flows},
-    live::{Witness, running_proxy, with_owner},
+    live::{running_proxy, with_owner},
     outcome::{Dummy, Observed, Outcome, Seen},
     outside::Outside,
     send::{Sent, send},
     serve::{Arrivals, Listening, serve},
     vantage::{Play, Vantage, vantage},
+    witness::Witness,
 };
 use crate::{
     capture::{Capture, Interception, Reach},
@@ -71,8 +72,7 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
     let privileged = pod.identity.has(Cap::NetAdmin) || pod.identity.has(Cap::NetRaw);
     arrivals.mark = capture.marked_route.map(|route| route.mark);
     let (dummies, mut listeners) = if live.is_some() {
-        arrivals.live = true;
-        arrivals.witness = Witness::open(capture.listen_ports()).ok();
+        arrivals.witness = Some(Witness::open(capture.listen_ports()));
         (Vec::new(), Vec::new())
     } else {
         arrivals.answers = capture.dns.udp != Reach::Nothing;
@@ -147,7 +147,7 @@ async fn run(
     }
     for _ in 0..REPEATS {
         let mut doubtful = unheard(flows, &sent);
-        if arrivals.live {
+        if arrivals.live() {
             doubtful.extend(untraced(flows, &sent));
         }
         let repeated = stream::iter(doubtful.into_iter().map(|i| one(i, None)));

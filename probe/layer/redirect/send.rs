@@ -2,23 +2,19 @@
 
 use std::{io, time::Duration};
 
-use nix::errno::Errno;
 use socket2::Socket;
-use tokio::{
-    net::{TcpStream, UdpSocket},
-    time::timeout,
-};
+use tokio::{net::UdpSocket, time::timeout};
 
 use super::{
     flow::{Flow, Proof, Transport},
-    live::{DNS_QUERY, Witness},
+    live::DNS_QUERY,
     outcome::Outcome,
     serve::{Arrival, Arrivals, TOKEN},
     vantage::Play,
 };
 use crate::net::{
     dial::{self, failure, millis},
-    error_queue,
+    error_queue, half_open,
     owner::as_owner,
 };
 
@@ -50,7 +46,7 @@ pub(super) async fn send(
     attended: bool,
     arrivals: &Arrivals,
 ) -> Sent {
-    let own_port = arrivals.live && flow.transport == Transport::Tcp;
+    let own_port = arrivals.live() && flow.transport == Transport::Tcp;
     let socket = match open(flow, play, (source_port, own_port), arrivals.mark) {
         Ok(socket) => socket,
         Err(error) => return Sent::without_port(failure("open a socket", &error, None)),
@@ -103,14 +99,18 @@ async fn tcp(
     attended: bool,
     arrivals: &Arrivals,
 ) -> Outcome {
+    // A running proxy that accepted it would dial the destination at once, byte or no byte.
+    if arrivals.live() {
+        half_open::keep(&socket);
+    }
     let connected = match dial::connect(socket, flow.destination, arrivals.patience).await {
         Ok(connected) => connected,
         Err(outcome) => return outcome,
     };
-    // A running proxy gets no byte of ours: it would pass it on.
-    if arrivals.live
-        && let Some(outcome) = taken(&connected, flow, attended, arrivals.witness.as_ref())
+    if let Some(witness) = &arrivals.witness
+        && let Some(outcome) = witness.told(&connected, flow, attended).await
     {
+        half_open::abandon(connected);
         return outcome;
     }
     // The token fits an empty send buffer, so it is written at once.
@@ -118,26 +118,6 @@ async fn tcp(
         return failure("send", &error, None);
     }
     arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or(Outcome::AcceptedElsewhere)
-}
-
-/// What a running proxy did with the connection; none if it is ours to wait for.
-fn taken(
-    connected: &TcpStream,
-    flow: &Flow,
-    attended: bool,
-    witness: Option<&Witness>,
-) -> Option<Outcome> {
-    let blind = || io::Error::from_raw_os_error(Errno::EPROTONOSUPPORT as i32);
-    let ours = connected.local_addr();
-    let taker = ours.and_then(|ours| witness.ok_or_else(blind)?.taker(ours, flow.destination));
-    match taker {
-        Ok(Some(taker)) if !(attended && taker.at == flow.destination) => {
-            Some(Outcome::Taken { at: taker.at, uid: taker.uid })
-        }
-        _ if attended => None,
-        Ok(_) => Some(Outcome::AcceptedElsewhere),
-        Err(error) => Some(failure("ask sock_diag who accepted", &error, None)),
-    }
 }
 
 /// Waits until one of our listeners has the flow's token.
@@ -153,7 +133,7 @@ async fn udp(index: usize, flow: &Flow, socket: Socket, arrivals: &Arrivals) -> 
     socket.connect(&flow.destination.into())?;
     let source_port = socket.local_addr()?.as_socket().map(|local| local.port());
     let token = arrivals.token(index);
-    let question = arrivals.live && flow.destination.port() == 53;
+    let question = arrivals.live() && flow.destination.port() == 53;
     let payload = if question { &DNS_QUERY[..] } else { &token };
     if let Err(error) = socket.send(payload) {
         let outcome = failure("send", &error, error_queue::offender(&socket));

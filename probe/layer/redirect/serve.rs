@@ -10,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{flow::Transport, live::Witness, outcome::Outcome};
+use super::{flow::Transport, outcome::Outcome, witness::Witness};
 use crate::net::listen::original_destination;
 
 /// A token: the run's number and the flow's index.
@@ -81,11 +81,8 @@ pub(super) struct Arrivals {
     slots: Vec<(RefCell<Option<Arrival>>, Notify)>,
     /// Whether UDP probes are answered.
     pub(super) answers: bool,
-    /// Who tells what a running proxy took; absent where our own listeners tell, or where the kernel
-    /// does not.
+    /// Who tells what a running proxy took; absent where our own listeners tell.
     pub(super) witness: Option<Witness>,
-    /// A proxy runs: what we do not listen for may be its.
-    pub(super) live: bool,
     /// The mark of what the proxy sends with the client's address, unless it has one anyhow.
     pub(super) mark: Option<u32>,
     /// How long a packet may stay unanswered. Capture is known within microseconds; where the
@@ -96,7 +93,12 @@ pub(super) struct Arrivals {
 impl Arrivals {
     pub(super) fn new(nonce: u64, flows: usize, patience: Duration) -> Arrivals {
         let slots = (0..flows).map(|_| (RefCell::new(None), Notify::new())).collect();
-        Arrivals { nonce, slots, answers: false, witness: None, live: false, mark: None, patience }
+        Arrivals { nonce, slots, answers: false, witness: None, mark: None, patience }
+    }
+
+    /// Whether a proxy runs: what we do not listen for may be its.
+    pub(super) fn live(&self) -> bool {
+        self.witness.is_some()
     }
 
     /// The token of a flow.

@@ -212,7 +212,7 @@ impl DialBack {
                 arrival(index, arrivals, DATAGRAM_PATIENCE).await.unwrap_or_else(lost)
             }
             (None, Transport::Tcp, from) => {
-                let live = arrivals.live;
+                let live = arrivals.live();
                 let anothers = from.and_then(|from| {
                     self.holders.anothers(flow, from, &self.inside, attended, live)
                 });

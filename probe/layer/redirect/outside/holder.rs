@@ -12,8 +12,8 @@ use nix::errno::Errno;
 use super::super::{
     destination::loopback,
     flow::{Flow, Promise},
-    live::Taker,
     outcome::Outcome,
+    witness::Taker,
 };
 use crate::net::{
     dial::failure,

@@ -203,7 +203,7 @@ impl Injected {
                 Transport::Udp => self.datagram(index, flow, from, arrivals).await,
                 Transport::Tcp => self.handshake(index, flow, from, attended, arrivals).await,
             };
-            if !(arrivals.live && outcome == Outcome::AcceptedElsewhere) {
+            if !(arrivals.live() && outcome == Outcome::AcceptedElsewhere) {
                 break;
             }
         }
@@ -289,7 +289,7 @@ impl Injected {
         let acknowledged = answered.sequence.wrapping_add(1);
         let reset = |sent: u32| segment(flag::RST, SEQUENCE + 1 + sent, 0, &[]);
         let inside = [ends(self.number, flow.family).0];
-        let anothers = self.holders.anothers(flow, from, &inside, attended, arrivals.live);
+        let anothers = self.holders.anothers(flow, from, &inside, attended, arrivals.live());
         if let Some(outcome) = anothers {
             // Nobody has learnt of it, and nobody will. A device that cannot take it is gone anyhow.
             let _ = self.write(reset(0).as_deref());
