@@ -232,6 +232,7 @@ impl Code {
             Code::ReachNoNeighbour => reach::REACH_NO_NEIGHBOUR,
             Code::ReachRejected => reach::REACH_REJECTED,
             Code::ReachRefused => reach::REACH_REFUSED,
+            Code::ReachProxyFailed => reach::REACH_PROXY_FAILED,
             Code::ReachPortFiltered => reach::REACH_PORT_FILTERED,
             Code::ReachTimeoutNear => reach::REACH_TIMEOUT_NEAR,
             Code::ReachTimeoutNode => reach::REACH_TIMEOUT_NODE,

@@ -185,6 +185,7 @@ codes! {
     ReachTimeoutNode = "reach-timeout-node",
     ReachTimeoutBeyond = "reach-timeout-beyond",
     ReachSilent = "reach-silent",
+    ReachProxyFailed = "reach-proxy-failed",
     ReachTlsFailed = "reach-tls-failed",
     ReachTlsUntrusted = "reach-tls-untrusted",
     ReachTlsName = "reach-tls-name",

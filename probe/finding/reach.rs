@@ -118,6 +118,14 @@ pub(super) const REACH_SILENT: Meaning = row(
     "name this target alone, so that podprobe finds out how far its packets come",
     "Where packets are lost is looked for at most sixteen times in one look, and never for ICMP or DNS.",
 );
+pub(super) const REACH_PROXY_FAILED: Meaning = row(
+    Fail,
+    Reach,
+    "a proxy answers in the target's place that it could not bring an answer",
+    "The proxy's own connection failed (Envoy: UF, URX), its list of endpoints is empty (UH), or the target ended the connection (UC) or was too slow (UT).",
+    "look from the proxy's user (uid 1337, or SETUID and SETGID) whether the target itself answers; then at the proxy's access log and endpoints (`istioctl proxy-config endpoints`)",
+    "The same words come from an Envoy before the target, such as a gateway; the application is told them in either case.",
+);
 pub(super) const REACH_TLS_FAILED: Meaning = row(
     Fail,
     Reach,

@@ -30,6 +30,8 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// How many bytes of the body are kept.
     pub most_body: usize,
+    /// The same of an answer with status 400 or more, if that is more.
+    pub most_error: usize,
 }
 
 /// An answer, as far as it was read.
@@ -89,14 +91,16 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     };
     received.drain(..head);
     let body = Body::of(request, &answer);
-    let most = LONGEST_HEAD.saturating_add(request.most_body.saturating_mul(2));
+    let error = if answer.status >= 400 { request.most_error } else { 0 };
+    let kept = request.most_body.max(error);
+    let most = LONGEST_HEAD.saturating_add(kept.saturating_mul(2));
     // A body that breaks off is shown as far as it came, and framing cannot go on for ever.
     while received.len() < most
-        && !body.is_complete(&received, request.most_body)
+        && !body.is_complete(&received, kept)
         && matches!(timeout_at(deadline, stream.read_buf(&mut received)).await, Ok(Ok(1..)))
     {}
     answer.body = body.without_framing(received);
-    answer.body.truncate(request.most_body);
+    answer.body.truncate(kept);
     Ok(answer)
 }
 
@@ -225,6 +229,7 @@ mod tests {
                 headers: &[],
                 body: &[],
                 most_body,
+                most_error: 4,
             };
             let serve = async {
                 let mut heard = Vec::new();
@@ -258,6 +263,7 @@ mod tests {
         assert_eq!(body(b"HTTP/1.0 200 OK\r\n\r\nokay", 100), b"okay");
         assert_eq!(body(b"HTTP/1.0 200 OK\r\n\r\nokay", 3), b"oka");
         assert_eq!(body(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbroken", 100), b"broken");
+        assert_eq!(body(b"HTTP/1.1 503 \r\nContent-Length: 9\r\n\r\nno server", 0), b"no s");
     }
 
     #[test]

@@ -106,6 +106,7 @@ impl Asking {
             headers: &[("Content-Type", "application/json")],
             body: &serde_json::to_vec(request).unwrap_or_default(),
             most_body: MOST_OCTETS,
+            most_error: 0,
         };
         let answer = http::ask(&mut stream, &request, DIALLING).await;
         let answer = answer.map_err(|failure| failure.told())?;

@@ -6,6 +6,7 @@ use super::{
     grpc::SERVING,
     outcome::{Answer, Certificate, Outcome, Probe},
     target::{Kind, Target, Tls},
+    trouble::Trouble,
     verdict::Complaint,
 };
 use crate::{
@@ -47,15 +48,24 @@ pub(super) fn demands(target: &Target, probe: &Probe) -> Option<Result<String, C
                 let list = if list.is_empty() { "200 to 399".to_owned() } else { list.join(", ") };
                 Err((
                     Code::ReachHttpStatus,
-                    format!("is answered with status {status}, not {list}"),
+                    format!("is answered with status {status}, not {list}{}", envoy_there(probe)),
                 ))
             }
         }
         (Answer::Grpc { serving, status, .. }, Kind::Grpc { service, .. }) => {
-            grpc(*serving, status.as_deref(), service).map(|words| words + &said)
+            let judged = grpc(*serving, status.as_deref(), service);
+            judged
+                .map(|words| words + &said)
+                .map_err(|(code, told)| (code, told + &envoy_there(probe)))
         }
         _ => Ok(said.trim_start_matches(", ").to_owned()),
     })
+}
+
+/// An Envoy of the target's own, such as a gateway, says why it has no better answer.
+fn envoy_there(probe: &Probe) -> String {
+    let told = |trouble: &Trouble| format!("; an Envoy before the target says: {}", trouble.told());
+    probe.trouble().map_or_else(String::new, told)
 }
 
 fn in_reply(probe: &Probe, reply: &dns::Reply) -> Result<String, Complaint> {

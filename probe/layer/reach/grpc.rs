@@ -5,8 +5,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Uri};
 
 use super::{
+    http::is_envoy,
     outcome::Answer,
     target::{Place, Tls},
+    trouble::Trouble,
 };
 use crate::{
     layer::exchange::ended,
@@ -65,9 +67,12 @@ async fn exchange(
         headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     let headers = response.headers();
-    let envoy = text(headers, "server").is_some_and(|server| server == "envoy")
+    let envoy = text(headers, "server").is_some_and(|server| is_envoy(&server))
         && !headers.contains_key("x-envoy-upstream-service-time");
     let mut status = text(headers, "grpc-status");
+    // An answer that Envoy makes itself has no body: its headers are all.
+    let words = text(headers, "grpc-message").filter(|_| envoy);
+    let trouble = words.and_then(|words| Trouble::read(words.as_bytes()));
     let mut body = response.into_body();
     let mut received = Vec::new();
     while let Some(piece) = body.data().await {
@@ -82,7 +87,7 @@ async fn exchange(
     if let Some(trailers) = body.trailers().await.map_err(told)? {
         status = status.or(text(&trailers, "grpc-status"));
     }
-    Ok(Answer::Grpc { serving: serving(&received), status, envoy, tls: None })
+    Ok(Answer::Grpc { serving: serving(&received), status, envoy, trouble, tls: None })
 }
 
 fn broken(error: &h2::Error) -> String {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{outcome::Answer, target::Place};
+use super::{outcome::Answer, target::Place, trouble::Trouble};
 use crate::net::{
     http::{self, Request},
     stream::Stream,
 };
+
+/// How much of an error's body is read: Envoy's words are shorter.
+const WORDS: usize = 512;
 
 /// Asks, and reads until the head is whole.
 ///
@@ -21,10 +24,20 @@ pub(super) async fn get(
     let default = if matches!(stream, Stream::Plain(_)) { 80 } else { 443 };
     let host = if place.port == default { place.host.to_string() } else { place.to_string() };
     let headers = &[("Accept", "*/*")];
-    let request = Request { method: "GET", path, host: &host, headers, body: &[], most_body: 0 };
+    let request = Request {
+        method: "GET",
+        path,
+        host: &host,
+        headers,
+        body: &[],
+        most_body: 0,
+        most_error: WORDS,
+    };
     match http::ask(stream, &request, patience).await {
         Ok(answer) => {
-            Ok(Answer::Http { status: answer.status, envoy: is_envoys_own(&answer), tls: None })
+            let envoy = is_envoys_own(&answer);
+            let trouble = envoy.then(|| Trouble::read(&answer.body)).flatten();
+            Ok(Answer::Http { status: answer.status, envoy, trouble, tls: None })
         }
         Err(failure) => Err(failure.told()),
     }
@@ -32,8 +45,13 @@ pub(super) async fn get(
 
 /// Whether Envoy answers itself: it would tell the time of whoever had answered behind it.
 fn is_envoys_own(answer: &http::Answer) -> bool {
-    answer.header("server").is_some_and(|server| server.eq_ignore_ascii_case("envoy"))
+    answer.header("server").is_some_and(is_envoy)
         && answer.header("x-envoy-upstream-service-time").is_none()
+}
+
+/// Whether a `server` header is Envoy's, or what Istio calls it inbound.
+pub(super) fn is_envoy(server: &str) -> bool {
+    ["envoy", "istio-envoy"].iter().any(|name| server.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -49,6 +67,7 @@ mod tests {
         };
         assert!(own(&[("date", "today"), ("server", "envoy")]));
         assert!(!own(&[("server", "envoy"), ("x-envoy-upstream-service-time", "3")]));
+        assert!(own(&[("server", "istio-envoy")]));
         assert!(!own(&[("server", "nginx")]));
     }
 }

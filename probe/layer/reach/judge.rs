@@ -126,6 +126,10 @@ fn evidence(pod: &Pod, probe: &Probe) -> Vec<(&'static str, Value)> {
         all.push(("refuser", who.to_lowercase().into()));
         all.push(("icmp", format!("{}/{}", by.icmp_type, by.icmp_code).into()));
     }
+    if let Some(trouble) = probe.trouble() {
+        all.push(("answeredBy", "envoy".into()));
+        all.push(("envoyFlags", trouble.flags.as_str().into()));
+    }
     if let Outcome::Not(Failure::Failed { errno, .. }) = &probe.outcome {
         all.push(("errno", errno.as_str().into()));
     }

@@ -16,6 +16,7 @@ mod judge;
 #[cfg(test)]
 mod judge_tests;
 mod looker;
+mod masked;
 mod observe;
 mod once;
 mod outcome;
@@ -23,6 +24,7 @@ mod parameters;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
+mod trouble;
 mod verdict;
 mod who;
 
@@ -32,3 +34,4 @@ pub use observe::observe;
 pub use outcome::{Answer, Certificate, Outcome, Probe, Seen, Unheard};
 pub use parameters::{ALL as PARAMETERS, encoded};
 pub use target::{Families, Host, Kind, Place, Target, Tls};
+pub use trouble::Trouble;

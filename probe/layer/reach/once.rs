@@ -115,7 +115,9 @@ async fn over(
                 secure(tools, stream, place, tls.as_ref(), alpn, patience).await?;
             *step = "the HTTP request";
             Ok(match http::get(&mut stream, place, path, patience).await? {
-                Answer::Http { status, envoy, .. } => Answer::Http { status, envoy, tls: seen },
+                Answer::Http { status, envoy, trouble, .. } => {
+                    Answer::Http { status, envoy, trouble, tls: seen }
+                }
                 other => other,
             })
         }
@@ -124,8 +126,8 @@ async fn over(
                 secure(tools, stream, place, tls.as_ref(), Some("h2"), patience).await?;
             *step = "the gRPC call";
             Ok(match grpc::check(stream, place, tls.as_ref(), service).await? {
-                Answer::Grpc { serving, status, envoy, .. } => {
-                    Answer::Grpc { serving, status, envoy, tls: seen }
+                Answer::Grpc { serving, status, envoy, trouble, .. } => {
+                    Answer::Grpc { serving, status, envoy, trouble, tls: seen }
                 }
                 other => other,
             })

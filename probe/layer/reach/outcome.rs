@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::trouble::Trouble;
 use crate::{
     layer::{
         attempt::Failure,
@@ -110,6 +111,9 @@ pub enum Answer {
         status: u16,
         /// Envoy answered itself: `server: envoy`, and no time of an upstream.
         envoy: bool,
+        /// What it says of its own failure, if that is what it answers with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<Trouble>,
         /// The certificate, for https.
         tls: Option<Certificate>,
     },
@@ -125,6 +129,9 @@ pub enum Answer {
         status: Option<String>,
         /// Envoy answered itself.
         envoy: bool,
+        /// What it says of its own failure, if that is what it answers with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<Trouble>,
         /// The certificate, for grpcs.
         tls: Option<Certificate>,
     },
@@ -143,6 +150,17 @@ pub struct Certificate {
 }
 
 impl Probe {
+    /// What Envoy says of its own failure, if it answers itself.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Trouble> {
+        match &self.outcome {
+            Outcome::Answered(Answer::Http { trouble, .. } | Answer::Grpc { trouble, .. }) => {
+                trouble.as_ref()
+            }
+            _ => None,
+        }
+    }
+
     /// What TLS showed, if anything.
     #[must_use]
     pub fn certificate(&self) -> Option<&Certificate> {

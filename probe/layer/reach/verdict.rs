@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{
     demand::demands,
-    outcome::{Answer, Outcome, Probe},
+    masked::masked,
+    outcome::{Outcome, Probe},
     target::{Kind, Target},
     who::{Who, is_no_neighbour, meaning, who},
 };
@@ -70,28 +71,6 @@ pub(super) fn is_open(outcome: &Outcome) -> bool {
         }
         _ => false,
     }
-}
-
-/// The mesh may have answered in the target's place: then only what the far side alone can say
-/// counts, and no failure does.
-fn masked(probe: &Probe) -> Option<Complaint> {
-    let why = match (&probe.outcome, &probe.captured) {
-        (
-            Outcome::Unresolved(Resolved::Masked(reason))
-            | Outcome::Not(Failure::Masked { reason })
-            | Outcome::Dns(dns::Outcome::Masked { reason }),
-            _,
-        ) => reason,
-        (
-            Outcome::Answered(Answer::Http { envoy: true, .. } | Answer::Grpc { envoy: true, .. }),
-            Some(reason),
-        ) => {
-            return Some((Code::ReachMasked, format!("is answered by the mesh's proxy: {reason}")));
-        }
-        (Outcome::Answered(_), _) | (_, None) => return None,
-        (_, Some(reason)) => reason,
-    };
-    Some((Code::ReachMasked, format!("the mesh would answer: {why}")))
 }
 
 fn blocked(pod: &Pod, probe: &Probe, hold_ms: u64) -> Result<String, Complaint> {

@@ -97,6 +97,12 @@ fn masked(server: &Server, why: &str) -> Finding {
             Some(ready) => format!("through the mesh, {}", readiness(server, ready).1),
             None => "through the mesh TLS comes back, whose is not known".to_owned(),
         },
+        // Envoy accepts before it has a connection itself.
+        outcome @ Outcome::Closed { .. } => format!(
+            "through the mesh {}: the proxy could not connect to the server (Envoy: UF), or the \
+             server ended it",
+            happened(outcome)
+        ),
         outcome => format!("through the mesh {}", happened(outcome)),
     };
     let reason = format!("connect to {}: the mesh would accept: {why}; {told}", called(server));

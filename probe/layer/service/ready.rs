@@ -54,6 +54,7 @@ pub(super) async fn ask(
         headers: &headers,
         body: &[],
         most_body: 4096,
+        most_error: 0,
     };
     match http::ask(&mut stream, &request, patience).await {
         Ok(answer) => Ready::Answered {
