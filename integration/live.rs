@@ -1,5 +1,8 @@
 //! Beside a proxy that already runs: nothing is bound, nothing is sent to it, and still it is known who took what.
 
+/// Where the kernel refuses to tell who holds a connection.
+mod refused;
+
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use podprobe::net::{netlink::Netlink, sock_diag::other_end};
 use std::io::Read;

@@ -126,12 +126,12 @@ fn a_certificate_is_the_targets_only_if_the_ca_says_so() {
     let _target = OpenSsl::on(&pod, &pod.node, "10.77.0.1:8443", 1, &[]);
     // The target's own, through the proxy; whose it is, nobody checked.
     unknown(&run(&pod, "tls://10.77.0.1:8443"), "that may be the mesh's proxy");
-    let ca = pod.file("openssl-10.77.0.1-8443.crt").display().to_string();
+    let ca = pod.file("openssl-10.77.0.crt").display().to_string();
     let line = ["check", "reach", "--mesh", "istio", "--output", "json", "--ca-file", &ca, "-t"];
     let run = |target| pod.run(Who::App, &[&line[..], &[target]].concat());
     // The proxy's own, where it ends TLS.
     unknown(&run("tls://10.77.0.1:443"), "may be the mesh's proxy's");
-    unknown(&run("https://10.77.0.1/to"), "may be the mesh's proxy's");
+    proxy_failed(&run("https://10.77.0.1/to"), "UF", "could not connect to the target");
     // The proxy wants a certificate of the client.
     unknown(&run("tls://10.77.0.1:9443"), "whether the target had a part in that is not known");
 }

@@ -76,11 +76,13 @@ fn in_its_place(probe: &Probe, answer: &Answer, reason: &str) -> Option<Complain
                 .to_owned(),
         ),
         _ => match probe.certificate()?.problem.as_ref()? {
-            bad @ (BadCertificate::UnknownAuthority | BadCertificate::OtherAuthority) => {
-                let told = bad.told();
-                unknown(format!("the certificate {told}, and may be the mesh's proxy's"))
+            // Of a known authority, or so old that it does not matter whose it is.
+            BadCertificate::WrongName { .. }
+            | BadCertificate::Expired { .. }
+            | BadCertificate::NotYetValid { .. } => None,
+            bad => {
+                unknown(format!("the certificate {}, and may be the mesh's proxy's", bad.told()))
             }
-            _ => None,
         },
     }
 }

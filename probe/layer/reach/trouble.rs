@@ -10,7 +10,7 @@ use crate::layer::exchange::escaped;
 pub struct Trouble {
     /// Its response flags, as the access log has them: `UF`, or `UF,URX` after another try.
     pub flags: String,
-    /// What it says, escaped.
+    /// What it says, escaped; of a lost upstream, what comes after the words that are always the same.
     pub said: String,
 }
 
@@ -40,19 +40,21 @@ impl Trouble {
     #[must_use]
     pub fn read(words: &[u8]) -> Option<Trouble> {
         let text = String::from_utf8_lossy(words);
+        let mut said = &*text;
         let flags = if text == "no healthy upstream" {
             "UH".to_owned()
         } else if text == "upstream request timeout" {
             "UT".to_owned()
         } else {
             let told = text.strip_prefix(LOST)?;
+            said = told;
             let retried = told.strip_prefix(RETRIED);
             let reason = retried.unwrap_or(told).strip_prefix("reset reason: ")?;
             let reason = reason.split(',').next()?.trim();
             let (_, flag) = REASONS.iter().find(|(name, _)| *name == reason)?;
             if retried.is_some() { format!("{flag},URX") } else { (*flag).to_owned() }
         };
-        Some(Trouble { flags, said: escaped(words) })
+        Some(Trouble { flags, said: escaped(said.as_bytes()) })
     }
 
     /// What it means: a clause of its own.

@@ -116,8 +116,8 @@ impl Witness {
         attended: bool,
     ) -> Option<Outcome> {
         let asked = match &self.source {
-            Source::Nowhere(_) if attended => return None,
-            // That somebody accepted is no proof that the proxy did.
+            // That somebody accepted is no proof that the proxy did, nor that it did not: it gets no
+            // token of ours.
             Source::Nowhere(why) => return Some(unknown(why)),
             Source::Diag(_) | Source::Proc => self.ask(connection, flow, attended).await,
         };
