@@ -40,6 +40,7 @@ pub async fn ask(at: &[SocketAddr], question: Question) -> Result<(bool, String)
                     headers: &[],
                     body: &[],
                     most_body: MOST,
+                    most_error: 0,
                 };
                 let answer = http::ask(&mut stream, &request, PATIENCE).await;
                 let answer = answer
