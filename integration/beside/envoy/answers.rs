@@ -105,7 +105,7 @@ fn what_the_target_answers_through_the_proxy_is_the_targets() {
 fn a_connection_that_the_proxy_takes_and_resets_says_so() {
     let (pod, _envoy) = sidecar();
     let target = run(&pod, "tls://10.77.0.1:8443");
-    unknown(&target, "the mesh's proxy took the connection, and the TLS handshake is reset");
+    unknown(&target, "the mesh's proxy took the connection, and the TLS handshake ");
     unknown(&target, "could not connect to the target (Envoy: UF), or the target ended it");
     unknown(&run(&pod, "10.77.0.1:8443"), "the mesh would answer");
     let service = ["check", "service", "--mesh", "istio", "--output", "json"];
