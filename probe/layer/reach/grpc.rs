@@ -72,7 +72,7 @@ async fn exchange(
     let mut status = text(headers, "grpc-status");
     // An answer that Envoy makes itself has no body: its headers are all.
     let words = text(headers, "grpc-message").filter(|_| envoy);
-    let trouble = words.and_then(|words| Trouble::read(words.as_bytes()));
+    let trouble = words.and_then(|words| Trouble::read(words.as_bytes())).map(Box::new);
     let mut body = response.into_body();
     let mut received = Vec::new();
     while let Some(piece) = body.data().await {

@@ -36,7 +36,7 @@ pub(super) async fn get(
     match http::ask(stream, &request, patience).await {
         Ok(answer) => {
             let envoy = is_envoys_own(&answer);
-            let trouble = envoy.then(|| Trouble::read(&answer.body)).flatten();
+            let trouble = envoy.then(|| Trouble::read(&answer.body)).flatten().map(Box::new);
             Ok(Answer::Http { status: answer.status, envoy, trouble, tls: None })
         }
         Err(failure) => Err(failure.told()),

@@ -113,7 +113,7 @@ pub enum Answer {
         envoy: bool,
         /// What it says of its own failure, if that is what it answers with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        trouble: Option<Trouble>,
+        trouble: Option<Box<Trouble>>,
         /// The certificate, for https.
         tls: Option<Certificate>,
     },
@@ -131,7 +131,7 @@ pub enum Answer {
         envoy: bool,
         /// What it says of its own failure, if that is what it answers with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        trouble: Option<Trouble>,
+        trouble: Option<Box<Trouble>>,
         /// The certificate, for grpcs.
         tls: Option<Certificate>,
     },
@@ -155,7 +155,7 @@ impl Probe {
     pub fn trouble(&self) -> Option<&Trouble> {
         match &self.outcome {
             Outcome::Answered(Answer::Http { trouble, .. } | Answer::Grpc { trouble, .. }) => {
-                trouble.as_ref()
+                trouble.as_deref()
             }
             _ => None,
         }
