@@ -15,7 +15,7 @@ use crate::{
     judge,
     layer::{
         dns, link, mtu, reach,
-        redirect::{self, Flow, Promise, flows},
+        redirect::{self, Flow, flows},
         route, service,
     },
     logging::LogArgs,
@@ -297,12 +297,7 @@ pub fn print_plan(plan: &Plan) -> ExitCode {
 
 fn planned(flow: &Flow) -> String {
     let sender = format!("{:?}", flow.sender).to_lowercase();
-    let promise = match flow.promise {
-        Promise::Captured(port) => format!("captured on {port}"),
-        Promise::Transparent(port) => format!("handed to {port}"),
-        Promise::Elsewhere => "captured".to_owned(),
-        Promise::Untouched => "untouched".to_owned(),
-    };
+    let promise = redirect::promised(flow.promise);
     let source = flow.source.map(|ip| format!(" from {ip}")).unwrap_or_default();
     let to = flow.destination.to_string();
     let proof = flow.proof.name();

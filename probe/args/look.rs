@@ -134,6 +134,10 @@ pub struct LookArgs {
     #[arg(long, env = "PODPROBE_REDIRECT_EXIT_CODE", value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..))]
     redirect_exit_code: u8,
 
+    /// Show every flow of the redirect layer: who sent it, what was promised, and the way it took.
+    #[arg(long, short, env = "PODPROBE_VERBOSE")]
+    verbose: bool,
+
     #[command(flatten)]
     pub(super) output: deliver::OutputArgs,
 
@@ -213,6 +217,7 @@ impl LookArgs {
         let mesh = self.promise.mesh_name();
         Ok(Plan {
             await_inbound: self.await_inbound,
+            flows: self.verbose,
             waits: command == "gate",
             candidates: self.promise.candidates(),
             listeners: self.promise.listeners,

@@ -87,6 +87,7 @@ pub fn judge(recording: &Recording) -> Report {
         findings: shorten::shortened(&findings),
         proofs: proved.values().sum(),
         proved,
+        flows: seen.as_ref().filter(|_| plan.flows).map(|s| flows(plan, s)).unwrap_or_default(),
         not_reached: plan.layers.iter().copied().filter(|layer| !reached(layer)).collect(),
         not_asked: Layer::IN_THE_POD.into_iter().filter(|layer| !plan.asks(*layer)).collect(),
         attempts: course.attempts,
@@ -95,6 +96,14 @@ pub fn judge(recording: &Recording) -> Report {
         signal: course.signal,
         broke: course.broke,
     }
+}
+
+/// Every flow of the redirect layer.
+#[must_use]
+pub fn flows(plan: &Plan, seen: &Seen) -> Vec<redirect::FlowShown> {
+    let Some(redirect) = &seen.redirect else { return Vec::new() };
+    let own = plan.addresses(&seen.pod).pod;
+    redirect::shown(&plan.capture, &seen.pod, &own, &plan.severity, redirect)
 }
 
 /// What is still to be waited for is not required yet.
@@ -143,6 +152,9 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
                 redirect.findings.retain(|finding| finding.code != Code::RedirectHolds);
             }
             redirect.findings.extend(missing);
+        }
+        if redirect.findings.iter().any(|finding| finding.evidence.contains_key("flows")) {
+            redirect::draw(&mut redirect.findings, redirect_seen, &flows(plan, seen));
         }
         judged.findings.extend(redirect.findings);
         judged = Judged { findings: judged.findings, ..redirect };

@@ -133,6 +133,9 @@ pub struct Plan {
     /// Who is asked to connect from outside.
     #[serde(default)]
     pub peer: Option<PeerAsked>,
+    /// Whether the report lists every flow.
+    #[serde(default)]
+    pub flows: bool,
     /// Whether a broken promise blocks the pod.
     pub mode: Mode,
     /// The exit code for a redirect failure.
@@ -175,6 +178,7 @@ impl Plan {
             inject: true,
             peer: None,
             await_inbound: None,
+            flows: false,
             mode: Mode::Enforce,
             redirect_exit_code: Layer::Redirect.exit_code(),
             deadline_ms: 30_000,

@@ -14,6 +14,7 @@ use crate::net::sock_diag::{BoundSocket, tcp_listeners, udp_listeners};
 
 /// TCP or UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// A stream socket in LISTEN.

@@ -42,6 +42,9 @@ pub use rule::Rule;
 
 use crate::net::{netlink::Netlink, tun};
 
+/// The table of routes that no rule of its own leads to (`linux/rtnetlink.h`, `RT_TABLE_MAIN`).
+const MAIN_TABLE: u32 = 254;
+
 /// The pod at one moment, as seen by this process in its network namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -156,6 +159,18 @@ impl Pod {
     pub fn has_default_route(&self, family: Family) -> Option<bool> {
         let out = |route: &Route| route.family == family && route.is_default() && route.leads_out();
         self.routes.seen().map(|routes| routes.iter().any(out))
+    }
+
+    /// The link by which a packet to this destination left, where somebody was met: the one that a
+    /// route through whoever it was names, else the one of the main table's route.
+    #[must_use]
+    pub fn link_towards(&self, met: IpAddr, to: IpAddr) -> Option<String> {
+        let out = || self.routes.list().iter().filter(|route| route.leads_out());
+        let through = out().find(|route| route.gateway == Some(met));
+        let main =
+            out().filter(|route| route.table == MAIN_TABLE && route.destination.contains(&to));
+        let best = main.max_by_key(|r| (r.destination.prefix_len(), std::cmp::Reverse(r.metric)));
+        through.or(best)?.link.clone()
     }
 
     /// The socket known to wait on the port, TCP before UDP.

@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod file;
+pub mod flow;
 pub mod format;
 pub mod json;
 pub mod junit;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cause::Cause,
     finding::{Finding, Layer},
-    layer::redirect::Proof,
+    layer::redirect::{FlowShown, Proof},
     pod::Family,
 };
 
@@ -75,6 +76,9 @@ pub struct Report {
     pub proofs: usize,
     /// The same, by what they prove.
     pub proved: BTreeMap<Proof, usize>,
+    /// Every flow of the redirect layer, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<FlowShown>,
     /// Layers that were asked for, but lie behind a broken one.
     pub not_reached: Vec<Layer>,
     /// Layers of the pod that were not asked for.

@@ -69,6 +69,7 @@ fn report(findings: &[Finding]) -> Report {
         findings: findings.to_vec(),
         proofs: 0,
         proved: BTreeMap::new(),
+        flows: Vec::new(),
         not_reached: Vec::new(),
         not_asked: Vec::new(),
         attempts: 1,

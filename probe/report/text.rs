@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, Verdict, duration, wrapped};
+use super::{Report, Verdict, duration, flow, wrapped};
 use crate::{
     finding::{Code, Finding, Severity, declared},
     layer::redirect,
@@ -39,6 +39,7 @@ pub fn render(report: &Report, colour: bool) -> String {
     for layer in &report.not_reached {
         let _ = writeln!(text, " -        {:<9} not reached", layer.name());
     }
+    text.push_str(&flow::list(&report.flows, WIDTH));
     text.push_str(&ending(report));
     text
 }
@@ -111,7 +112,8 @@ fn line(finding: &Finding, colour: bool) -> String {
     }
     let family = finding.family.map(|family| format!(" {family}")).unwrap_or_default();
     let told = format!("{}{family}{}", finding.code, declared_aside(finding));
-    format!("{lead} {told}\n{}\n", wrapped(&finding.reason, WIDTH, INDENT))
+    let paths = flow::beside(finding, WIDTH, INDENT);
+    format!("{lead} {told}\n{}\n{paths}", wrapped(&finding.reason, WIDTH, INDENT))
 }
 
 /// What a finding would have been, where somebody declared it to be something else.

@@ -8,6 +8,7 @@ use crate::pod::Family;
 
 /// Whose traffic it is: netfilter's owner match tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Sender {
     /// The proxy's uid and gid.

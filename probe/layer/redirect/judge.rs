@@ -78,6 +78,33 @@ pub fn failed<'s>(capture: &Capture, pod: &[IpAddr], seen: &'s Seen) -> Vec<(&'s
     broken
 }
 
+/// Every flow with its verdict, and with the code of the finding that it belongs to.
+pub(super) fn settled<'s>(
+    capture: &Capture,
+    pod: &[IpAddr],
+    seen: &'s Seen,
+) -> Vec<(&'s Observed, Verdict, Option<Code>)> {
+    let verdicts = verdicts(capture, pod, seen);
+    let mut broken = aggregated(capture, seen, &verdicts).into_iter();
+    let code = |verdict: &Verdict| match verdict {
+        Verdict::Holds => None,
+        Verdict::Blind(code) => Some(*code),
+        // In the order of the verdicts that have one.
+        Verdict::Differs(_) | Verdict::Broken(_) => broken.next().map(|(_, code)| code),
+    };
+    let codes: Vec<Option<Code>> = verdicts.iter().map(|(_, v)| v).map(code).collect();
+    verdicts.into_iter().zip(codes).map(|((observed, v), code)| (observed, v, code)).collect()
+}
+
+/// What a verdict says, as long as nobody declared otherwise.
+pub(super) fn severity(verdict: Verdict, code: Option<Code>) -> Severity {
+    match (verdict, code) {
+        (Verdict::Holds, _) | (_, None) => Severity::Ok,
+        (Verdict::Blind(_), _) => Severity::Unknown,
+        (Verdict::Differs(_) | Verdict::Broken(_), Some(code)) => code.meaning().severity,
+    }
+}
+
 fn aggregated<'s>(
     capture: &Capture,
     seen: &'s Seen,

@@ -23,6 +23,9 @@ mod phrase;
 mod promise;
 mod send;
 mod serve;
+mod shown;
+#[cfg(test)]
+mod shown_tests;
 mod vantage;
 mod verdict;
 #[cfg(test)]
@@ -38,6 +41,7 @@ pub use live::{is_proxy, running_proxy};
 pub use marked::judge_marked_route;
 pub use observe::{observe, resend};
 pub use outcome::{Dummy, Observed, Offender, Outcome, PeerSeen, Seen};
-pub use phrase::subject;
+pub use phrase::{promised, subject};
 pub use promise::takes_from_application;
+pub use shown::{FlowShown, draw, shown};
 pub use vantage::{Play, Vantage, vantage};

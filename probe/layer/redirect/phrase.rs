@@ -1,5 +1,7 @@
 //! The sentences: operation, object, cause, with the values in them.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -50,6 +52,28 @@ pub(super) fn happened(outcome: &Outcome) -> String {
         Outcome::NotSent { reason } | Outcome::Unasked { reason } => {
             format!("was not sent: {reason}")
         }
+    }
+}
+
+/// The same, with the way out of the pod where that is known: the link's name, and who was met there.
+pub(super) fn went(outcome: &Outcome, out: Option<&(Option<String>, IpAddr)>) -> String {
+    match (outcome, out) {
+        (Outcome::LeftThePod { .. }, Some((Some(link), hop))) => {
+            format!("went out by {link} to {hop}")
+        }
+        (Outcome::LeftThePod { .. }, Some((None, hop))) => format!("went out to {hop}"),
+        _ => happened(outcome),
+    }
+}
+
+/// What must happen to a flow, in as few words as there are.
+#[must_use]
+pub fn promised(promise: Promise) -> String {
+    match promise {
+        Promise::Captured(port) => format!("captured on {port}"),
+        Promise::Transparent(port) => format!("handed to {port}"),
+        Promise::Elsewhere => "captured".to_owned(),
+        Promise::Untouched => "untouched".to_owned(),
     }
 }
 
