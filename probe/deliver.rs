@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::mpsc::Sender,
 };
 
 use clap::Args;
@@ -26,9 +27,10 @@ use crate::{
     report::{
         self, Report, Verdict,
         format::{Format, OutputFile, rendered},
-        progress, termination,
+        live::{self, Style},
+        progress, termination, text,
     },
-    run,
+    run::{self, Step},
     watch::{self, Question, WatchPlan},
 };
 
@@ -77,6 +79,9 @@ pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
         return off();
     }
     let awaits = plan.await_inbound.is_some();
+    if on_terminal(&plan, output) {
+        return run_live(plan, output);
+    }
     match look(plan, output) {
         Ok(report) => {
             let exit_code = deliver(&report, output);
@@ -85,6 +90,25 @@ pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
         }
         Err(exit_code) => exit_code,
     }
+}
+
+/// Whether a person watches: one look, told in words on a terminal.
+fn on_terminal(plan: &Plan, output: &OutputArgs) -> bool {
+    !plan.waits && output.output == Format::Text && stdout().is_terminal()
+}
+
+/// Runs a plan that looks once, each layer told as soon as it was looked at.
+fn run_live(plan: Plan, output: &OutputArgs) -> ExitCode {
+    let style = Style::of_terminal();
+    let (steps, live) = live::start(style);
+    let ended = observe_telling(plan, Some(steps), |_| ());
+    let told = live.told();
+    let report = match kept(ended, output) {
+        Ok(report) => report,
+        Err(exit_code) => return exit_code,
+    };
+    print(&style.fit(&text::rest(&report, &told, style.colour)));
+    ExitCode::from(report.exit_code)
 }
 
 /// A native sidecar whose work is done stays until it is told to end.
@@ -114,6 +138,11 @@ pub fn off() -> ExitCode {
 pub fn look(plan: Plan, output: &OutputArgs) -> Result<Report, ExitCode> {
     let ended = observe(plan, say());
     progress::clear();
+    kept(ended, output)
+}
+
+/// The report of what was seen, and all that goes to files.
+fn kept(ended: Result<Recording, String>, output: &OutputArgs) -> Result<Report, ExitCode> {
     let recording = ended.map_err(|problem| {
         complain(&problem);
         ExitCode::FAILURE
@@ -135,9 +164,17 @@ pub fn look(plan: Plan, output: &OutputArgs) -> Result<Report, ExitCode> {
 /// # Errors
 /// One sentence when the runtime or its signal handlers cannot be started.
 pub fn observe(plan: Plan, waiting: impl FnMut(&Report)) -> Result<Recording, String> {
+    observe_telling(plan, None, waiting)
+}
+
+fn observe_telling(
+    plan: Plan,
+    steps: Option<Sender<Step>>,
+    waiting: impl FnMut(&Report),
+) -> Result<Recording, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("start the runtime: {error}"))?;
-    runtime.block_on(run::run(plan, waiting))
+    runtime.block_on(run::run(plan, steps, waiting))
 }
 
 /// Runs the far side until a signal ends it.

@@ -17,7 +17,7 @@ use crate::{
     plan::{Mode, Plan},
     pod::{Family, Pod},
     record::{Course, Recording, Seen},
-    report::{REPORT_VERSION, Report, Verdict, duration},
+    report::{REPORT_VERSION, Report, Verdict, duration, next},
     rules,
 };
 
@@ -83,6 +83,7 @@ pub fn judge(recording: &Recording) -> Report {
         addresses: seen.as_ref().map(|s| own_addresses(&s.pod)).unwrap_or_default(),
         verdict,
         exit_code,
+        next: next::next(cause.as_ref(), &findings, plan, seen.as_ref()),
         cause,
         findings: shorten::shortened(&findings),
         proofs: proved.values().sum(),

@@ -17,6 +17,11 @@ pub struct Environment {
     /// The addresses in `POD_IP` and `POD_IPS`, the conventional names for the downward API's
     /// `status.podIP` and `status.podIPs`; each once.
     pub pod_ips: Vec<IpAddr>,
+    /// The pod's name: `POD_NAME`, the conventional name for the downward API's `metadata.name`, else
+    /// the host name that a kubelet gives the container.
+    pub pod_name: Option<String>,
+    /// The pod's namespace, where `POD_NAMESPACE` tells it.
+    pub pod_namespace: Option<String>,
     /// Whether a variable says that a kubelet made this container.
     pub kubernetes: bool,
     /// `KUBERNETES_SERVICE_HOST`, if set.
@@ -87,8 +92,12 @@ fn of(variable: impl Fn(&str) -> Option<String>, resolv: &Reading) -> Environmen
             pod_ips.push(ip);
         }
     }
+    let in_cluster = set("KUBERNETES_SERVICE_HOST").is_some();
+    let host_name = || set("HOSTNAME").filter(|_| in_cluster);
     Environment {
         pod_ips,
+        pod_name: set("POD_NAME").or_else(host_name),
+        pod_namespace: set("POD_NAMESPACE"),
         kubernetes: DOWNWARD.into_iter().any(|name| set(name).is_some()),
         service_host: set("KUBERNETES_SERVICE_HOST"),
         service_port: set("KUBERNETES_SERVICE_PORT"),

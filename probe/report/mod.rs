@@ -6,6 +6,8 @@ pub mod flow;
 pub mod format;
 pub mod json;
 pub mod junit;
+pub mod live;
+pub mod next;
 pub mod openmetrics;
 pub mod progress;
 #[cfg(test)]
@@ -70,6 +72,9 @@ pub struct Report {
     pub exit_code: u8,
     /// What to fix first.
     pub cause: Option<Cause>,
+    /// The one command to type next, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// Everything that was found, in causal order.
     pub findings: Vec<Finding>,
     /// How many flows went as promised.

@@ -66,6 +66,7 @@ fn report(findings: &[Finding]) -> Report {
         verdict,
         exit_code,
         cause,
+        next: None,
         findings: findings.to_vec(),
         proofs: 0,
         proved: BTreeMap::new(),

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Report, Verdict, duration, flow, wrapped};
+use super::{Report, Verdict, duration, flow, live::Told, next, wrapped};
 use crate::{
+    cause::Cause,
     finding::{Code, Finding, Severity, declared},
     layer::redirect,
 };
@@ -19,7 +20,26 @@ pub fn render(report: &Report, colour: bool) -> String {
     if report.command == "gate" && report.verdict == Verdict::Ok && report.signal.is_none() {
         return format!("{}\n", passed(report));
     }
-    let mut text = header(report);
+    let more = |cause: &Cause| format!("more: podprobe explain {}\n", cause.code);
+    let better = report.next.as_ref().filter(|next| !next::explains(next));
+    let better = better.filter(|_| report.command == "check");
+    let next = better.map(|next| format!("next: {next}\n")).unwrap_or_default();
+    let more = report.cause.as_ref().map(more).unwrap_or_default() + &next;
+    header(report) + &findings(report, &[], colour) + &ending(report, &more)
+}
+
+/// What is left to tell on a terminal where these findings stand already: the others, the cause
+/// and the one next command.
+#[must_use]
+pub fn rest(report: &Report, told: &Told, colour: bool) -> String {
+    let begin = if told.header { String::new() } else { header(report) };
+    let next = report.next.as_ref().map(|next| format!("next: {next}\n")).unwrap_or_default();
+    begin + &findings(report, &told.findings, colour) + &ending(report, &next)
+}
+
+/// The findings that were not told, the layers that were not reached, and the flows.
+fn findings(report: &Report, told: &[Finding], colour: bool) -> String {
+    let mut text = String::new();
     let explained = |finding: &Finding| {
         report.cause.as_ref().is_some_and(|cause| cause.explains.contains(&finding.code))
     };
@@ -32,16 +52,19 @@ pub fn render(report: &Report, colour: bool) -> String {
                 finding.code,
                 finding.subject
             );
-        } else {
+        } else if !told.iter().any(|told| says_the_same(told, finding)) {
             text.push_str(&line(finding, colour));
         }
     }
     for layer in &report.not_reached {
         let _ = writeln!(text, " -        {:<9} not reached", layer.name());
     }
-    text.push_str(&flow::list(&report.flows, WIDTH));
-    text.push_str(&ending(report));
-    text
+    text + &flow::list(&report.flows, WIDTH)
+}
+
+fn says_the_same(a: &Finding, b: &Finding) -> bool {
+    (a.code, a.severity, a.family, &a.subject, &a.reason)
+        == (b.code, b.severity, b.family, &b.subject, &b.reason)
 }
 
 /// `ok 14 proofs in 3.1 ms`.
@@ -84,7 +107,9 @@ fn passed(report: &Report) -> String {
     text
 }
 
-fn header(report: &Report) -> String {
+/// Whose look it is.
+#[must_use]
+pub fn header(report: &Report) -> String {
     let mut text = format!("podprobe {}, mesh {}", report.command, report.mesh);
     if let (Some(uid), Some(gid)) = (report.uid, report.gid) {
         let _ = write!(text, ", as {uid}:{gid}");
@@ -97,7 +122,9 @@ fn header(report: &Report) -> String {
     text
 }
 
-fn line(finding: &Finding, colour: bool) -> String {
+/// One finding.
+#[must_use]
+pub fn line(finding: &Finding, colour: bool) -> String {
     let word = finding.severity.word();
     let (on, off) = match finding.severity {
         _ if !colour => ("", ""),
@@ -122,15 +149,16 @@ fn declared_aside(finding: &Finding) -> String {
     usual.map(|usual| format!(" (usually {usual}, declared otherwise)")).unwrap_or_default()
 }
 
-fn ending(report: &Report) -> String {
+/// The cause, what to do, where there is more, and the verdict.
+fn ending(report: &Report, more: &str) -> String {
     let mut text = String::new();
     if let Some(cause) = &report.cause {
         let likely = if cause.likely { " (likely)" } else { "" };
         let said = format!("cause: {}{likely}: {}", cause.code, cause.reason);
         let _ = writeln!(text, "{}", wrapped(&said, WIDTH, ""));
         let _ = writeln!(text, "{}", wrapped(&format!("hint: {}", cause.hint), WIDTH, ""));
-        let _ = writeln!(text, "more: podprobe explain {}", cause.code);
     }
+    text.push_str(more);
     let attempts = match report.attempts {
         1 => "1 attempt".to_owned(),
         n => format!("{n} attempts"),

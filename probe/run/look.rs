@@ -1,6 +1,9 @@
 //! One look at everything that was asked for, layer by layer.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::mpsc::Sender,
+    time::{Duration, Instant},
+};
 
 use crate::{
     detect,
@@ -19,8 +22,31 @@ pub(super) const SCARCE: Duration = Duration::from_secs(1);
 
 /// One look: at the pod, and where that was asked for at its node. What was seen so far is in
 /// `slot` at any time, for a look that is cut short.
-pub(super) async fn look(plan: &mut Plan, patience: Duration, slot: &mut Option<Seen>) {
-    look_within(plan, patience, slot, &mut Scope::default()).await;
+pub(super) async fn look(
+    plan: &mut Plan,
+    patience: Duration,
+    slot: &mut Option<Seen>,
+    steps: Option<Sender<Step>>,
+) {
+    look_within(plan, patience, slot, &mut Scope { steps, ..Scope::default() }).await;
+}
+
+/// How far a look is, for who watches it.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A layer is looked at from now on.
+    Looking(Layer),
+    /// It was looked at.
+    Looked(Layer, Box<Sofar>),
+}
+
+/// What is known in the middle of a look.
+#[derive(Clone, Debug)]
+pub struct Sofar {
+    /// The plan; which mesh this is may be decided by now.
+    pub plan: Plan,
+    /// What was seen.
+    pub seen: Seen,
 }
 
 /// Which layers a look is for, and what it took. Of the others, what an earlier look saw still
@@ -33,6 +59,8 @@ pub struct Scope {
     pub before: Option<Seen>,
     /// The layers that were looked at, and how long that took.
     pub spent: Vec<(Layer, Duration)>,
+    /// Who is told how far the look is.
+    pub steps: Option<Sender<Step>>,
 }
 
 impl Scope {
@@ -43,8 +71,23 @@ impl Scope {
         if due { None } else { self.before.as_mut().and_then(of) }
     }
 
-    fn looked(&mut self, layer: Layer, since: Instant) {
+    /// A layer begins; gives the time.
+    fn looking(&self, layer: Layer) -> Instant {
+        self.tell(|| Step::Looking(layer));
+        Instant::now()
+    }
+
+    fn looked(&mut self, layer: Layer, since: Instant, plan: &Plan, seen: &Seen) {
         self.spent.push((layer, since.elapsed()));
+        let sofar = || Box::new(Sofar { plan: plan.clone(), seen: seen.clone() });
+        self.tell(|| Step::Looked(layer, sofar()));
+    }
+
+    fn tell(&self, step: impl FnOnce() -> Step) {
+        if let Some(steps) = &self.steps {
+            // Whoever listened may have gone; the look goes on.
+            let _ = steps.send(step());
+        }
     }
 }
 
@@ -62,7 +105,7 @@ pub async fn look_within(
     let environment = pod::environment::look(&pod, &plan.dns.resolv_conf);
     let seen = slot.insert(Seen::of(pod, environment));
     if plan.asks(Layer::Link) {
-        scope.looked(Layer::Link, start);
+        scope.looked(Layer::Link, start, plan, seen);
     }
     look_at_pod(plan, seen, start, patience, scope).await;
     seen.losses = before.map(|before| [before, pod::losses()]);
@@ -70,9 +113,9 @@ pub async fn look_within(
     if plan.asks(Layer::Node) {
         seen.node = scope.kept(Layer::Node, |before| before.node.take());
         if seen.node.is_none() {
-            let since = Instant::now();
+            let since = scope.looking(Layer::Node);
             seen.node = Some(node::observe(plan));
-            scope.looked(Layer::Node, since);
+            scope.looked(Layer::Node, since, plan, seen);
         }
     }
 }
@@ -97,10 +140,10 @@ async fn look_at_pod(
     if plan.asks(Layer::Route) && !broken(&judge::before_redirect(plan, seen)) {
         seen.route = scope.kept(Layer::Route, |before| before.route.take());
         if seen.route.is_none() {
-            let since = Instant::now();
+            let since = scope.looking(Layer::Route);
             let routes = route::observe(plan, &seen.pod, &seen.environment, patience).await;
             seen.route = Some(routes);
-            scope.looked(Layer::Route, since);
+            scope.looked(Layer::Route, since, plan, seen);
         }
     }
     if broken(&judge::before_redirect(plan, seen)) {
@@ -109,9 +152,9 @@ async fn look_at_pod(
     if plan.asks(Layer::Redirect) {
         seen.redirect = scope.kept(Layer::Redirect, |before| before.redirect.take());
         if seen.redirect.is_none() {
-            let since = Instant::now();
+            let since = scope.looking(Layer::Redirect);
             look_at_redirect(plan, seen).await;
-            scope.looked(Layer::Redirect, since);
+            scope.looked(Layer::Redirect, since, plan, seen);
         } else {
             seen.rules = scope.before.as_mut().and_then(|before| before.rules.take());
         }
@@ -131,31 +174,31 @@ async fn look_at_pod(
     if plan.asks(Layer::Service) && !late(plan, seen) {
         seen.service = scope.kept(Layer::Service, |before| before.service.take());
         if seen.service.is_none() {
-            let since = Instant::now();
+            let since = scope.looking(Layer::Service);
             let service = service::observe(plan, &seen.pod, &seen.environment, left()).await;
             seen.service = Some(service);
-            scope.looked(Layer::Service, since);
+            scope.looked(Layer::Service, since, plan, seen);
         }
     }
     if plan.asks(Layer::Reach) && !late(plan, seen) {
         seen.reach = scope.kept(Layer::Reach, |before| before.reach.take());
         if seen.reach.is_none() {
-            let since = Instant::now();
+            let since = scope.looking(Layer::Reach);
             seen.reach = Some(reach::observe(plan, &seen.pod, left()).await);
-            scope.looked(Layer::Reach, since);
+            scope.looked(Layer::Reach, since, plan, seen);
         }
     }
     if plan.asks(Layer::Mtu) && !late(plan, seen) {
         seen.mtu = scope.kept(Layer::Mtu, |before| before.mtu.take());
         if seen.mtu.is_none() {
-            let since = Instant::now();
+            let since = scope.looking(Layer::Mtu);
             let known = mtu::Known {
                 service: seen.service.as_ref(),
                 reach: seen.reach.as_ref(),
                 redirect: seen.redirect.as_ref(),
             };
             seen.mtu = Some(mtu::observe(plan, &seen.pod, known, left()).await);
-            scope.looked(Layer::Mtu, since);
+            scope.looked(Layer::Mtu, since, plan, seen);
         }
     }
 }
@@ -166,12 +209,12 @@ async fn look_at_dns(plan: &Plan, seen: &mut Seen, patience: Duration, scope: &m
         seen.tracking = scope.before.as_mut().and_then(|before| before.tracking.take());
         return;
     }
-    let since = Instant::now();
+    let since = scope.looking(Layer::Dns);
     let counted = plan.extra.contains(&Extra::ConntrackDrops);
     let before = counted.then(|| node::tracked(plan));
     seen.dns = Some(dns::observe(plan, &seen.pod, patience).await);
     seen.tracking = before.map(|before| [before, node::tracked(plan)]);
-    scope.looked(Layer::Dns, since);
+    scope.looked(Layer::Dns, since, plan, seen);
 }
 
 fn broken(findings: &[Finding]) -> bool {

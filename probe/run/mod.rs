@@ -2,14 +2,17 @@
 
 mod look;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::mpsc::Sender,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
 
-pub use look::{Scope, look_within};
+pub use look::{Scope, Sofar, Step, look_within};
 
 use crate::{
     finding::{Code, Layer},
@@ -33,15 +36,19 @@ const UNHURRIED: Duration = Duration::from_secs(4);
 
 /// Runs the plan to its end: one look, or for a plan that waits, looks until it holds (and keeps
 /// holding for `--stable-for`), the deadline passes, or a signal arrives. `waiting` is told each
-/// look after which another one follows.
+/// look after which another one follows, `steps` how far each look is.
 ///
 /// # Errors
 /// One sentence when signal handlers cannot be installed.
-pub async fn run(plan: Plan, waiting: impl FnMut(&Report)) -> Result<Recording, String> {
+pub async fn run(
+    plan: Plan,
+    steps: Option<Sender<Step>>,
+    waiting: impl FnMut(&Report),
+) -> Result<Recording, String> {
     let caught = |error: std::io::Error| format!("install a signal handler: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
-    let mut rounds = Rounds::new(plan);
+    let mut rounds = Rounds::new(plan, steps);
     let signal = tokio::select! {
         biased;
         _ = terminate.recv() => Some(SignalKind::terminate()),
@@ -64,10 +71,12 @@ struct Rounds {
     under_way: Option<Seen>,
     /// The last look that had time enough.
     unhurried: Option<Seen>,
+    /// Who is told how far each look is.
+    steps: Option<Sender<Step>>,
 }
 
 impl Rounds {
-    fn new(plan: Plan) -> Rounds {
+    fn new(plan: Plan, steps: Option<Sender<Step>>) -> Rounds {
         let course = Course::default();
         let recording =
             Recording { recording_version: RECORDING_VERSION, plan, seen: None, course };
@@ -77,6 +86,7 @@ impl Rounds {
             held_since: None,
             under_way: None,
             unhurried: None,
+            steps,
         }
     }
 
@@ -85,7 +95,8 @@ impl Rounds {
         loop {
             let patience = self.until_deadline().max(self.least_patience());
             let start = Instant::now();
-            look::look(&mut self.recording.plan, patience, &mut self.under_way).await;
+            let steps = self.steps.clone();
+            look::look(&mut self.recording.plan, patience, &mut self.under_way, steps).await;
             self.recording.seen = self.under_way.take();
             self.recording.course.attempts += 1;
             self.recording.course.elapsed_ms = self.elapsed_ms();

@@ -174,7 +174,7 @@ impl Rounds {
     /// One look at these layers; the others stand as they were seen.
     async fn look(&mut self, due: Vec<Layer>) -> Report {
         let before = self.recording.seen.take();
-        let mut scope = Scope { due: Some(due.clone()), before, spent: Vec::new() };
+        let mut scope = Scope { due: Some(due.clone()), before, spent: Vec::new(), steps: None };
         let plan = &mut self.recording.plan;
         look_within(plan, PATIENCE, &mut self.recording.seen, &mut scope).await;
         let now = Instant::now();
