@@ -50,6 +50,8 @@ mod occupied;
 mod outputs;
 /// What is below the mesh, broken and intact: each code of links, addresses and routes.
 mod peer;
+/// The kubectl plugin's command lines.
+mod plugin;
 mod pod_network;
 /// Targets that a person names.
 mod reach;
@@ -57,6 +59,8 @@ mod reach;
 mod service;
 /// Rules broken one at a time, and what flows say of each.
 mod sweep;
+/// On a terminal: layers as they come, flows as paths, the one next command.
+mod terminal;
 /// Time: rules that come late, signals, deadlines.
 mod waiting;
 /// The same looks again and again, told over HTTP.

@@ -71,12 +71,22 @@ pub struct Launch<'p> {
     stage: Option<String>,
     /// The program stands in this directory as its root.
     root: Option<String>,
+    /// A person watches: stdout is a pseudo-terminal of 100 columns.
+    watched: bool,
 }
 
 impl<'p> Launch<'p> {
     pub(super) fn new(pod: &'p Pod, who: Who, arguments: &[&str]) -> Launch<'p> {
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        Launch { pod, who, arguments, environment: Vec::new(), stage: None, root: None }
+        Launch {
+            pod,
+            who,
+            arguments,
+            environment: Vec::new(),
+            stage: None,
+            root: None,
+            watched: false,
+        }
     }
 
     /// One more environment variable.
@@ -94,6 +104,12 @@ impl<'p> Launch<'p> {
     /// The run sees this directory as `/`, with the program in it.
     pub fn root(mut self, directory: &Path) -> Self {
         self.root = Some(directory.display().to_string());
+        self
+    }
+
+    /// On a pseudo-terminal of 100 columns, made by script(1).
+    pub fn watched(mut self) -> Self {
+        self.watched = true;
         self
     }
 
@@ -128,6 +144,11 @@ impl<'p> Launch<'p> {
             None => line.push(self.pod.program().display().to_string()),
         }
         line.extend(self.arguments.iter().cloned());
+        if self.watched {
+            let quoted: Vec<String> = line.iter().map(|word| format!("'{word}'")).collect();
+            let typed = format!("stty cols 100 rows 40; exec {}", quoted.join(" "));
+            line = ["script", "-qefc", &typed, "/dev/null"].map(String::from).to_vec();
+        }
         line
     }
 
