@@ -90,6 +90,10 @@ fn who_looks_decides_user_and_capabilities() {
     assert_eq!(root.custom["securityContext"]["capabilities"]["add"], add);
     assert_eq!(root.custom["securityContext"]["runAsNonRoot"], false);
     assert!(root.calls[0].contains("--profile=netadmin"), "{:?}", root.calls);
+    let both = of("both");
+    let add = serde_json::json!(["SETUID", "SETGID"]);
+    assert_eq!(both.custom["securityContext"]["capabilities"]["add"], add);
+    assert!(both.calls[0].contains("--profile=baseline"), "{:?}", both.calls);
     let other = of("5678:9");
     assert_eq!(other.custom["securityContext"]["runAsUser"], 5678);
     assert_eq!(other.custom["securityContext"]["runAsGroup"], 9);
@@ -128,7 +132,6 @@ fn a_command_line_that_cannot_be_meant_asks_nothing_of_the_cluster() {
         (&["web-1", "web-2"][..], "one pod at a time"),
         (&["web-1", "--node", "n1"], "a pod or --node"),
         (&["web-1", "--as", "me"], "--as me"),
-        (&["web-1", "--profile", "legacy"], "--profile legacy"),
         (&["web-1", "--profile", "best"], "--profile best"),
         (&["web-1", "--verbose"], "after --"),
         (&["web-1", "-n"], "-n needs a value"),

@@ -1,7 +1,5 @@
 //! Logs on stderr.
 
-use std::io::IsTerminal;
-
 use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -31,8 +29,7 @@ pub fn start(args: &LogArgs) {
         .with_max_level(args.log_level)
         .with_target(false)
         // Said on stderr itself, which panics where stderr is what cannot be written to.
-        .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal());
+        .log_internal_errors(false);
     match args.log_format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),

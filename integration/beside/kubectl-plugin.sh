@@ -46,6 +46,7 @@ says() {
 
 look plugin-held;                                  says "the application's half" 0 "as 65532:" "outbound 1" "ok after"
 look plugin-held --as proxy;                       says "the proxy's half" 0 "as 1337:1337" "inbound 4" "ok after"
+look plugin-held --as both;                        says "both halves, no more" 0 "as 0:0" "outbound 1" "inbound 4"
 look plugin-held --as root;                        says "both halves" 0 "as 0:0" "outbound 1" "inbound 4"
 look plugin-held --as root --profile general;      says "the security context decides, not the profile" 0 "as 0:0" "inbound 4"
 look pod/plugin-broken;                            says "a broken pod's exit code comes through" 30 "redirect-missing" "next: kubectl"

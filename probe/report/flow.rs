@@ -14,6 +14,8 @@ const BESIDE: usize = 3;
 #[must_use]
 pub fn list(flows: &[FlowShown], width: usize) -> String {
     let mut text = String::new();
+    let mut flows: Vec<&FlowShown> = flows.iter().collect();
+    flows.sort_by_key(|flow| flow.proof);
     for group in flows.chunk_by(|a, b| a.proof == b.proof) {
         let held = group.iter().filter(|flow| flow.result == Severity::Ok).count();
         let name = group[0].proof.name();
@@ -52,4 +54,59 @@ pub fn beside(finding: &Finding, width: usize, indent: &str) -> String {
 #[must_use]
 pub fn in_ascii(text: &str) -> String {
     text.replace('→', "->").replace('⇢', "=>").replace('…', "...").replace('µ', "u")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        layer::redirect::{Proof, Sender, Transport},
+        pod::Family,
+    };
+
+    fn flow(proof: Proof, went: &str, result: Severity, path: &[&str]) -> FlowShown {
+        FlowShown {
+            proof,
+            sender: Sender::App,
+            uid: Some(65532),
+            transport: Transport::Tcp,
+            family: Family::Ipv4,
+            to: ([192, 0, 2, 1], 80).into(),
+            promised: "captured on 15001".to_owned(),
+            expected: Some(15001),
+            went: went.to_owned(),
+            result,
+            code: None,
+            path: path.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn flows_stand_together_by_what_they_prove() {
+        let to = ["app 65532", "192.0.2.1:80", "15001"];
+        let held = |proof| flow(proof, "arrived", Severity::Ok, &to);
+        let flows = [held(Proof::Outbound), held(Proof::Dns), held(Proof::Outbound)];
+        let wanted = "\
+outbound: 2 of 2 as promised
+ ok         app 65532 → 192.0.2.1:80 ⇢ 15001
+ ok         app 65532 → 192.0.2.1:80 ⇢ 15001
+dns: 1 of 1 as promised
+ ok         app 65532 → 192.0.2.1:80 ⇢ 15001
+";
+        assert_eq!(list(&flows, 100), wanted);
+    }
+
+    #[test]
+    fn one_reason_for_many_flows_is_told_once() {
+        let unsent = |port| {
+            let path = ["app", port];
+            flow(Proof::Inbound, "was not sent: needs uid 1337", Severity::Unknown, &path)
+        };
+        let wanted = "\
+inbound: 0 of 2 as promised
+ unknown    app → 192.0.2.1:80 ⇢ expected 15001, was not sent: needs uid 1337
+ unknown    app → 192.0.2.1:81 ⇢ expected 15001, likewise
+";
+        assert_eq!(list(&[unsent("192.0.2.1:80"), unsent("192.0.2.1:81")], 100), wanted);
+    }
 }

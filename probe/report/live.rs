@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// A layer that takes no longer has no live line: it would only flicker.
 const BRIEF: Duration = Duration::from_millis(100);
 
+/// What takes the live line away (ECMA-48: erase in line).
+const CLEAR: &str = "\r\x1b[K";
+
 /// How a terminal shows the report.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
@@ -84,30 +87,31 @@ impl Live {
 fn follow(steps: &Receiver<Step>, style: Style) -> Told {
     let mut told = Told::default();
     let mut current: Option<(Layer, Instant)> = None;
+    let mut clear = "";
     loop {
         match steps.recv_timeout(TICK) {
             Ok(Step::Looking(layer)) => current = Some((layer, Instant::now())),
             Ok(Step::Looked(layer, sofar)) => {
                 current = None;
-                write(&format!(
-                    "\r\x1b[K{}",
-                    style.fit(&tell(layer, &sofar, &mut told, style.colour))
-                ));
+                let text = style.fit(&tell(layer, &sofar, &mut told, style.colour));
+                write(&format!("{clear}{text}"));
+                clear = "";
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if let Some((layer, since)) = current.filter(|(_, since)| since.elapsed() >= BRIEF) {
             write(&style.fit(&looking(layer, since.elapsed())));
+            clear = CLEAR;
         }
     }
-    write("\r\x1b[K");
+    write(clear);
     told
 }
 
 /// The live line: `looking at dns … 1.2 s`.
 fn looking(layer: Layer, since: Duration) -> String {
-    format!("\r\x1b[Klooking at {} … {}", layer.name(), duration(since.as_secs_f64() * 1000.0))
+    format!("{CLEAR}looking at {} … {}", layer.name(), duration(since.as_secs_f64() * 1000.0))
 }
 
 /// What a layer that was just looked at says that does not stand there yet.

@@ -15,7 +15,7 @@ use dial_back::DialBack;
 use injected::Injected;
 
 /// What it takes to look from outside, for those who lack it.
-const NEEDS: &str = "needs uid 0, NET_ADMIN and /dev/net/tun (kubectl debug --profile=netadmin), a peer outside \
+const NEEDS: &str = "needs uid 0, NET_ADMIN and /dev/net/tun (kubectl debug --profile=sysadmin), a peer outside \
      (--peer HOST:PORT), or the kubelet's probe (gate --await-inbound)";
 
 /// The ways in which packets come from outside in this look.
