@@ -149,8 +149,9 @@ fn the_text_fits_into_a_hundred_columns() {
             &["explain"],
         ] {
             let run = pod.run(who, arguments);
-            let wide = run.stdout.lines().find(|line| line.chars().count() > 100);
-            assert_eq!(wide, None, "{run}");
+            // A command is one line, however long: it is there to be pasted.
+            let mut text = run.stdout.lines().filter(|line| !line.starts_with("next: "));
+            assert_eq!(text.find(|line| line.chars().count() > 100), None, "{run}");
         }
     }
 }

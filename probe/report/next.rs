@@ -77,6 +77,10 @@ impl Here<'_> {
                 format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}")
             }
             Code::DnsBlockedByPolicy
+            | Code::DnsUdpBlocked
+            | Code::DnsTcpBlocked
+            | Code::DnsSendRefused
+            | Code::ServiceSendRefused
             | Code::EgressFilteredUpstream
             | Code::ReachOpenButBlocked
             | Code::ReachPortFiltered
