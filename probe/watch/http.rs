@@ -27,6 +27,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// `OpenMetrics` 1.0.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const JSON: &str = "application/json";
+const SCRIPT: &str = "text/javascript";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Serves one listener for ever.
@@ -66,7 +67,9 @@ fn answer(state: &Shared, method: &Method, path: &str) -> Response<Full<Bytes>> 
         "/history.json" => respond(StatusCode::OK, JSON, document::history(&state.lock())),
         "/" => respond(StatusCode::OK, "text/html; charset=utf-8", include_str!("page.html")),
         "/page.css" => respond(StatusCode::OK, "text/css", include_str!("page.css")),
-        "/page.js" => respond(StatusCode::OK, "text/javascript", include_str!("page.js")),
+        "/page.js" => respond(StatusCode::OK, SCRIPT, include_str!("page.js")),
+        "/pictures.js" => respond(StatusCode::OK, SCRIPT, include_str!("pictures.js")),
+        "/sections.js" => respond(StatusCode::OK, SCRIPT, include_str!("sections.js")),
         _ => respond(StatusCode::NOT_FOUND, TEXT, "no such path\n"),
     }
 }
