@@ -6,3 +6,8 @@ mod manifests;
 mod prometheus;
 /// A real Envoy as the running proxy.
 mod envoy;
+//! Beside programs that a fresh machine lacks: `make test-beside` runs these.
+
+mod browser;
+mod page;
+mod sample;

@@ -131,7 +131,7 @@ export function layers({ history, report, at }) {
 function rung({ layer, result, sinceLookMs, intervalMs, lookMs }, isCause, at) {
     const overdue = sinceLookMs > 3 * intervalMs + lookMs ? ", overdue" : "";
     const seen = sinceLookMs === null || result.startsWith("not-")
-        ? [] : [growing(at - sinceLookMs), ` ago, took ${took(lookMs)}${overdue}`];
+        ? [] : [growing(at - sinceLookMs), ` ago in ${took(lookMs)}${overdue}`];
     return make("li", { class: `${known(result)}${isCause ? " cause" : ""}` }, bold(layer), word(result), quiet(...seen));
 }
 
