@@ -1,6 +1,6 @@
 //! Headless Chromium in the pod's own network, driven by chromedriver over its HTTP protocol (WebDriver).
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -120,13 +120,28 @@ impl Browser {
             body.len()
         );
         stream.write_all((head + &body).as_bytes()).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        let value = serde_json::from_str::<Value>(body).expect("JSON")["value"].clone();
+        let body = body_of(&mut BufReader::new(stream));
+        let value = serde_json::from_slice::<Value>(&body).expect("JSON")["value"].clone();
         assert!(value["error"].is_null(), "{path}: {}", value["message"]);
         value
     }
+}
+
+/// The body of an answer; chromedriver keeps the connection.
+fn body_of(answer: &mut impl BufRead) -> Vec<u8> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        answer.read_line(&mut line).expect("an answer");
+        match line.trim().to_ascii_lowercase().split_once(':') {
+            Some(("content-length", value)) => length = value.trim().parse().expect("a length"),
+            None if line.trim().is_empty() => break,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    answer.read_exact(&mut body).expect("the whole answer");
+    body
 }
 
 /// Asks again until there is an answer, or patience ends.

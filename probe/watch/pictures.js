@@ -3,7 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Pixels: a monospaced character at 12 px, a station's height, between stations, between rows, of a row below. */
-const CHARACTER = 7.3, HEIGHT = 24, GAP = 34, ROW = 9, INDENT = 18;
+const CHARACTER = 7.3, HEIGHT = 24, GAP = 34, ROW = 9, INDENT = 28;
 /** The longest label of a station, in characters. */
 const LONGEST = 46;
 

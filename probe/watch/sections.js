@@ -47,9 +47,9 @@ const quiet = (...parts) => make("span", { class: "quiet" }, ...parts);
 const panel = (...parts) => make("div", { class: "panel" }, ...parts);
 const familyName = (family) => family.replace("ip", "IP");
 
-function word(result) {
+function word(result, more = "") {
     const kind = known(result);
-    return make("span", { class: `word ${kind}` }, mark(kind), ` ${WORDS[kind] ?? kind}`);
+    return make("span", { class: `word ${kind}` }, mark(kind), ` ${WORDS[kind] ?? kind}${more}`);
 }
 
 /** Something to unfold, which stays so under its key. */
@@ -132,7 +132,7 @@ function rung({ layer, result, sinceLookMs, intervalMs, lookMs }, isCause, at) {
     const overdue = sinceLookMs > 3 * intervalMs + lookMs ? ", overdue" : "";
     const seen = sinceLookMs === null || result.startsWith("not-")
         ? [] : [growing(at - sinceLookMs), ` ago in ${took(lookMs)}${overdue}`];
-    return make("li", { class: `${known(result)}${isCause ? " cause" : ""}` }, bold(layer), word(result), quiet(...seen));
+    return make("li", { class: `${known(result)}${isCause ? " cause" : ""}` }, bold(layer), word(result, isCause ? ", the cause" : ""), quiet(...seen));
 }
 
 /** The way of each flow, what is broken first; flows that are alike are told as one. */
