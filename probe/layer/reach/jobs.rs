@@ -96,6 +96,10 @@ impl Planner<'_> {
     }
 
     /// One job an address, and for DNS one a question; what belongs together stands together.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a name without an address is seldom, and told once"
+    )]
     fn add(&self, jobs: &mut Vec<Job>, at: usize, target: &Target, resolved: &Resolved) {
         let addresses = match resolved {
             Resolved::Addresses(addresses) => addresses,
