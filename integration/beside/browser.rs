@@ -66,7 +66,7 @@ impl Browser {
         let wanted =
             json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": flags}}}});
         let session = browser.ask("/session", &wanted)["sessionId"].clone();
-        browser.session = session.as_str().expect("a session").to_owned();
+        session.as_str().expect("a session").clone_into(&mut browser.session);
         browser
     }
 
