@@ -12,7 +12,7 @@ use std::{
 use tokio::time::sleep;
 
 use super::{
-    choose::choose,
+    choose::refill,
     drift::{Say, Voice},
     pace::jittered,
     rounds::chance,
@@ -33,6 +33,11 @@ use crate::{
 
 /// How long an answer about who there is stands: in a cluster of N, each is N addresses long.
 const NAMES_STAND: Duration = Duration::from_mins(10);
+/// How long it stands while somebody of those who are asked is silent: a pod that was replaced is named no more.
+const NAMES_DOUBTED: Duration = Duration::from_mins(1);
+/// Addresses of one family that fill an answer, over TCP as well (65 535 octets: 4 092 of IPv4, 2 338 of
+/// IPv6, less what options take). Then it is a part, and the next one another part.
+const FULL: [usize; 2] = [4000, 2250];
 /// How long the nameservers may take.
 const LOOK_UP: Duration = Duration::from_secs(3);
 /// Who does not answer is asked once more after this before that counts.
@@ -71,7 +76,7 @@ pub(super) async fn run(plan: &PeersPlan, look: &Plan, state: &Shared) {
     loop {
         let pod = pod::snapshot(&[]);
         known.refresh(plan, look, &pod, state).await;
-        let chosen = known.chosen(plan, &pod);
+        let chosen = known.chosen(plan, &pod, state);
         // Whoever is asked no more is no series any more.
         state.lock().peers.retain(|ip, _| chosen.iter().any(|peer| peer.ip() == *ip));
         for peer in chosen {
@@ -90,15 +95,17 @@ pub(super) async fn run(plan: &PeersPlan, look: &Plan, state: &Shared) {
 #[derive(Default)]
 struct Known {
     peers: BTreeMap<IpAddr, u16>,
-    until: Option<Instant>,
+    asked: Option<Instant>,
+    stands: Duration,
     told: Option<String>,
 }
 
 impl Known {
-    /// Asks the nameservers again, if that was long ago, or if nobody is known who answers.
+    /// Asks the nameservers again, if that was long ago, or somebody is silent who may have gone.
     async fn refresh(&mut self, plan: &PeersPlan, look: &Plan, pod: &Pod, state: &Shared) {
-        let silent = state.lock().peers.values().all(|peer| peer.problem.is_some());
-        if self.until.is_some_and(|until| Instant::now() < until) && !silent {
+        let silent = state.lock().peers.values().any(|peer| peer.problem.is_some());
+        let stands = if silent { NAMES_DOUBTED } else { self.stands };
+        if self.asked.is_some_and(|asked| asked.elapsed() < stands) && !self.peers.is_empty() {
             return;
         }
         let resolver = Resolver::new(look, pod, LOOK_UP);
@@ -115,7 +122,8 @@ impl Known {
         }
         self.told = None;
         self.peers = found;
-        self.until = Some(Instant::now() + jittered(NAMES_STAND, chance()));
+        self.asked = Some(Instant::now());
+        self.stands = jittered(NAMES_STAND, chance());
     }
 
     /// Whoever was known before stays; it is said once.
@@ -126,17 +134,32 @@ impl Known {
         }
     }
 
-    fn chosen(&self, plan: &PeersPlan, pod: &Pod) -> Vec<SocketAddr> {
+    fn chosen(&self, plan: &PeersPlan, pod: &Pod, state: &Shared) -> Vec<SocketAddr> {
         let own: Vec<String> = [Family::Ipv4, Family::Ipv6]
             .into_iter()
             .flat_map(|family| pod.global_addresses(family))
             .map(|ip| ip.to_string())
             .collect();
         let all: Vec<IpAddr> = self.peers.keys().copied().collect();
-        let chosen = choose(&own.join(","), &all, plan.count);
-        let port = |ip: IpAddr| self.peers.get(&ip).map(|port| SocketAddr::new(ip, *port));
-        chosen.into_iter().filter_map(port).collect()
+        let kept = if self.is_part() { answering(state) } else { Vec::new() };
+        let chosen = refill(&own.join(","), &kept, &all, plan.count);
+        // Who is kept may be in no answer any more; peers have one port in any case that matters.
+        let port = |ip: &IpAddr| self.peers.get(ip).or(self.peers.values().next()).copied();
+        chosen.iter().filter_map(|ip| Some(SocketAddr::new(*ip, port(ip)?))).collect()
     }
+
+    /// Whether there are more than an answer holds.
+    fn is_part(&self) -> bool {
+        let ipv4 = self.peers.keys().filter(|ip| ip.is_ipv4()).count();
+        [ipv4, self.peers.len() - ipv4].iter().zip(FULL).any(|(count, full)| *count >= full)
+    }
+}
+
+/// Those who answered when they were asked last.
+fn answering(state: &Shared) -> Vec<IpAddr> {
+    let state = state.lock();
+    let answering = state.peers.iter().filter(|(_, peer)| peer.problem.is_none());
+    answering.map(|(ip, _)| *ip).collect()
 }
 
 /// One question to a peer, and one connection from it to this pod; the time of the question.
