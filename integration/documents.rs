@@ -47,8 +47,13 @@ fn readme_shows_the_manifest_word_for_word() {
 
 #[test]
 fn the_manifests_command_lines_are_understood() {
-    let manifests =
-        [("two-identity-gate", 2), ("one-container-gate", 1), ("await-inbound", 1), ("peer", 1)];
+    let manifests = [
+        ("two-identity-gate", 2),
+        ("one-container-gate", 1),
+        ("await-inbound", 1),
+        ("peer", 1),
+        ("canary/daemonset", 2),
+    ];
     for (manifest, commands) in manifests {
         let text = read(&format!("manifests/{manifest}.yaml"));
         let lines: Vec<&str> =
