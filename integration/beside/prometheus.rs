@@ -5,12 +5,14 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
 use crate::monitoring::{EXPORTED, read};
-use crate::world::{Pod, World, sh, until};
+use crate::world::{Pod, World, sh};
 
 /// A program of the pod's own namespace, ended with the test.
 struct Program(Child);
@@ -32,6 +34,15 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// Waits until this holds; Prometheus takes its time on a machine that has much to do.
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what} does not come about");
+        thread::sleep(Duration::from_millis(50));
     }
 }
 
