@@ -69,6 +69,7 @@ fn a_pod_is_looked_at_by_an_application_that_may_nothing() {
     assert!(debug.starts_with("-n shop --context prod debug web-1 "), "{debug}");
     assert!(debug.contains("--image=podprobe:0.1.0") && debug.contains("--profile=restricted"));
     assert!(debug.ends_with(" -- /podprobe check dns -v"), "{debug}");
+    assert!(debug.contains("--env=PODPROBE_LOG_LEVEL=off"), "{debug}");
     let context = &run.custom["securityContext"];
     assert_eq!((&context["runAsUser"], &context["runAsGroup"]), (&65532.into(), &65532.into()));
     assert_eq!(context["capabilities"], serde_json::json!({"drop": ["ALL"]}));

@@ -56,6 +56,7 @@ look plugin-held --as root -- rules;               says "the rules" 0 "ISTIO_OUT
 look plugin-held -- rules;                         says "no rules without the privilege" 5 "needs the capability NET_ADMIN"
 look plugin-held --target app;                     says "a target" 0 "ok after"
 look plugin-held -- --output json;                 says "a report for machines" 0 '"verdict": "ok"'
+look plugin-broken -- --output json; OUT="[${OUT:0:1}${OUT: -1}]"; says "nothing but the report" 30 "[{}]"
 look plugin-held -- --no-such-flag;                says "a wrong flag of podprobe's" 2 "--no-such-flag"
 look plugin-held --image localhost/no-such-image:0 --timeout 20; says "an image that is not there" 1 "does not start"
 look no-such-pod;                                  says "a pod that is not there" 1 "not found"
