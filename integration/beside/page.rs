@@ -32,7 +32,16 @@ impl Drop for Watch {
 impl Watch {
     fn start(pod: &Pod) -> Watch {
         let every = "--every=link=200ms,route=200ms,redirect=300ms";
-        let arguments = ["watch", "--listen", "127.0.0.1:9464", every, "--mesh", "istio"];
+        let arguments = [
+            "watch",
+            "--listen",
+            "127.0.0.1:9464",
+            "--listeners",
+            "bind",
+            every,
+            "--mesh",
+            "istio",
+        ];
         Watch(pod.launch(Who::App, &arguments).start())
     }
 }
