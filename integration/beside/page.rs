@@ -82,7 +82,7 @@ fn a_watch_shows_the_cause_and_without_a_reload_the_repair_and_its_own_end() {
     browser.run("window.loadedOnce = true");
     browser.says("Broken: redirect-missing");
     browser.says("What to do:");
-    browser.says("FAIL, the cause");
+    browser.says("FAIL, cause");
     let title = browser.run("return document.title");
     assert!(title.as_str().is_some_and(|title| title.starts_with('✕')), "{title}");
 

@@ -132,7 +132,7 @@ function rung({ layer, result, sinceLookMs, intervalMs, lookMs }, isCause, at) {
     const overdue = sinceLookMs > 3 * intervalMs + lookMs ? ", overdue" : "";
     const seen = sinceLookMs === null || result.startsWith("not-")
         ? [] : [growing(at - sinceLookMs), ` ago in ${took(lookMs)}${overdue}`];
-    return make("li", { class: `${known(result)}${isCause ? " cause" : ""}` }, bold(layer), word(result, isCause ? ", the cause" : ""), quiet(...seen));
+    return make("li", { class: `${known(result)}${isCause ? " cause" : ""}` }, bold(layer), word(result, isCause ? ", cause" : ""), quiet(...seen));
 }
 
 /** The way of each flow, what is broken first; flows that are alike are told as one. */
