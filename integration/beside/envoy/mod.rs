@@ -75,7 +75,7 @@ impl Envoy {
         });
         assert!(
             ended.is_none(),
-            "Envoy ended ({ended:?}): is it at $ENVOY, or on PATH? See .ci/envoy"
+            "Envoy ended ({ended:?}): is it at $ENVOY, or on PATH? See .ci/wheels"
         );
         until("Envoy's listeners", || envoy.stat("listener_manager.total_listeners_active") > 0);
         envoy
