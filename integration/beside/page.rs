@@ -143,7 +143,7 @@ fn a_flow_that_went_astray_is_drawn_to_where_it_went_and_each_layer_has_its_word
     page.says("1 more went the same way");
     page.says("outbound 2 flows: what applications send goes to the proxy");
     let words = "return [...document.querySelectorAll('#layers .word')].map(word => word.textContent.trim())";
-    let expected = json!(["ok", "warn", "FAIL", "not reached", "unknown", "not looked at"]);
+    let expected = json!(["ok", "warn", "FAIL, cause", "not reached", "unknown", "not looked at"]);
     assert_eq!(page.run(words), expected);
     let shapes = "return new Set([...document.querySelectorAll('#layers .mark')].map(mark => mark.innerHTML)).size";
     assert_eq!(page.run(shapes), 6, "shapes that differ without colours");
