@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::world::{Backend, Output, Pod, Rules, Who, World, as_owner};
+use crate::world::{Backend, Output, Pod, Rules, Who, World, as_owner, sh};
 
 pub const ENVOY: u32 = 1337;
 const ZTUNNEL: u32 = 0;
@@ -269,4 +269,28 @@ fn what_is_left_of_an_earlier_connection_is_told_from_an_open_one() {
     assert_eq!(open(ours), Some(false), "this side has not closed");
     drop(client);
     assert_eq!(open(ours), None, "who closed first keeps it for a minute: it is nobody's");
+}
+
+#[test]
+fn a_busy_application_beside_it_hides_no_connection() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let _envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Closes);
+    // Every port that the kernel gives out has been at the proxy's port a moment ago.
+    sh("echo 40000 40063 >/proc/sys/net/ipv4/ip_local_port_range");
+    for port in 40_000..40_064 {
+        for (from, to) in [("0.0.0.0", "192.0.2.77:80"), ("::", "[2001:db8::77]:80")] {
+            let to: SocketAddr = to.parse().expect("an address");
+            let socket =
+                socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None)
+                    .expect("a socket");
+            let from = SocketAddr::new(from.parse().expect("an address"), port);
+            socket.set_only_v6(from.is_ipv6()).ok();
+            socket.bind(&from.into()).expect("a free port");
+            socket.connect(&to.into()).expect("captured");
+        }
+    }
+    for _ in 0..5 {
+        let run = pod.run(Who::App, &["check", "redirect", "--output", "json"]).expect(0);
+        assert!(proofs(&run) > 10, "{run}");
+    }
 }

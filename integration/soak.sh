@@ -25,7 +25,7 @@ http {
     }
 }
 CONF
-    as 1337 nginx -c /run/proxy/nginx.conf &
+    run_as 1337 nginx -c /run/proxy/nginx.conf &
     proxy=$!
 }
 
@@ -37,6 +37,12 @@ start_dns() {
     dns=$!
     printf 'search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.77.0.1\noptions ndots:5\n' \
         >/run/resolv.conf
+}
+
+# Like `as`, for what runs in the background: the process is the program itself, and can be ended.
+run_as() {
+    exec setpriv --reuid "$1" --regid "$1" --clear-groups --inh-caps=-all --bounding-set=-all \
+        --no-new-privs "${@:2}"
 }
 
 # `metric SERIES`: its value, 0 where it is not there.
@@ -61,7 +67,7 @@ await_watch() {
 
 # `start FLAGS...`: a watch of everything that this pod has, as the application.
 start() {
-    as 65532 /run/podprobe watch link route redirect dns --resolv-conf /run/resolv.conf "$@" \
+    run_as 65532 /run/podprobe watch link route redirect dns --resolv-conf /run/resolv.conf "$@" \
         >/run/watch.log 2>&1 &
     watch=$!
     await_watch

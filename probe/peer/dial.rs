@@ -31,6 +31,10 @@ const HELD: Duration = Duration::from_millis(250);
 /// How long a refusal of a datagram is waited for.
 const REFUSAL: Duration = Duration::from_millis(20);
 
+/// How often a place among the dials is looked for, and the pause between: a little longer than [`HELD`].
+const WAITS: u32 = 15;
+const WAIT: Duration = Duration::from_millis(20);
+
 /// A connection that is kept for a moment, and its place among all.
 type Held = (TcpStream, OwnedSemaphorePermit, Share);
 
@@ -49,6 +53,20 @@ impl Peer {
         Answer { version: VERSION, you: from.to_string(), dialled, ..Answer::default() }
     }
 
+    /// A dial's place, which may take a moment: a request that was sent again is under way twice.
+    async fn room(&self, source: IpAddr) -> Option<(OwnedSemaphorePermit, Share)> {
+        for turn in 0..WAITS {
+            if turn > 0 {
+                sleep(WAIT).await;
+            }
+            let permit = self.limits.dials.clone().try_acquire_owned().ok();
+            if let (Some(permit), Some(share)) = (permit, self.limits.share(source, Of::Dials)) {
+                return Some((permit, share));
+            }
+        }
+        None
+    }
+
     async fn dial(&self, dial: &Dial, from: SocketAddr) -> (Dialled, Option<Held>) {
         let port = dial.port;
         let mut dialled = Dialled { port, from: None, failure: None, not_tried: None };
@@ -56,9 +74,7 @@ impl Peer {
             dialled.not_tried = Some("the port is not on the peer's list".to_owned());
             return (dialled, None);
         }
-        let permit = self.limits.dials.clone().try_acquire_owned().ok();
-        let share = self.limits.share(from.ip(), Of::Dials);
-        let (Some(permit), Some(share)) = (permit, share) else {
+        let Some((permit, share)) = self.room(from.ip()).await else {
             dialled.not_tried = Some("the peer is busy".to_owned());
             return (dialled, None);
         };

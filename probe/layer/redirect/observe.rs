@@ -36,6 +36,9 @@ const IN_FLIGHT: usize = 128;
 /// node answers late, and its silence must not read as a rule that drops packets.
 const REPEATS: usize = 3;
 
+/// How often a connection is made again, from another port, whose other end is not found.
+const TRACES: usize = 6;
+
 /// Opens the dummy listeners unless a proxy already runs, sends every flow that this identity can
 /// send, and tells what happened. Takes the patience where nothing answers, up to a second more
 /// where a stranger does, and up to some seconds where a peer does not answer.
@@ -146,12 +149,16 @@ async fn run(
         sent[index] = Some(outcome);
     }
     for _ in 0..REPEATS {
-        let mut doubtful = unheard(flows, &sent);
-        if arrivals.live() {
-            doubtful.extend(untraced(flows, &sent));
-        }
-        let repeated = stream::iter(doubtful.into_iter().map(|i| one(i, None)));
+        let repeated = stream::iter(unheard(flows, &sent).into_iter().map(|i| one(i, None)));
         for (index, outcome) in repeated.buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await {
+            sent[index] = Some(outcome);
+        }
+    }
+    for _ in 0..if arrivals.live() { TRACES } else { 0 } {
+        let again = untraced(flows, &sent).into_iter().map(|i| one(i, Some(seldom_used_port())));
+        let again = stream::iter(again).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await;
+        // A port that somebody has is another one next time.
+        for (index, outcome) in again.into_iter().filter(|(_, sent)| !sent.has_no_socket()) {
             sent[index] = Some(outcome);
         }
     }
@@ -185,13 +192,22 @@ fn unheard(flows: &[Flow], sent: &[Option<Sent>]) -> Vec<usize> {
 }
 
 /// Connections beside a running proxy whose other end the kernel does not show: conntrack gives a
-/// connection another source port where an earlier one to the same capture port had it.
+/// connection another source port where an earlier one to the same capture port had it, and remembers
+/// each for two minutes (`nf_conntrack_tcp_timeout_time_wait`). A busy application leaves few or none
+/// free of those that the kernel gives out.
 fn untraced(flows: &[Flow], sent: &[Option<Sent>]) -> Vec<usize> {
     let elsewhere = |index: &usize| {
-        let outcome = sent[*index].as_ref().map(|sent| &sent.outcome);
-        flows[*index].sender != Sender::Outside && outcome == Some(&Outcome::AcceptedElsewhere)
+        let unclear =
+            |sent: &Sent| sent.has_no_socket() || sent.outcome == Outcome::AcceptedElsewhere;
+        flows[*index].sender != Sender::Outside && sent[*index].as_ref().is_some_and(unclear)
     };
     (0..flows.len()).filter(elsewhere).collect()
+}
+
+/// A source port that the kernel gives to nobody who does not ask for it: below
+/// `net.ipv4.ip_local_port_range` as it usually is.
+fn seldom_used_port() -> u16 {
+    10_000 + u16::try_from(random() % 22_000).unwrap_or_default()
 }
 
 /// Whether `::6` is on lo: only then can a socket be bound to it. Any other error tells nothing.

@@ -24,6 +24,9 @@ pub(super) const ARRIVAL_PATIENCE: Duration = Duration::from_secs(1);
 /// An answer is sent before the sender learns of the arrival: on loopback it is there at once.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(10);
 
+/// What is done first.
+const OPENING: &str = "open a socket";
+
 /// What became of a flow, and the source port it had.
 pub(super) struct Sent {
     pub(super) outcome: Outcome,
@@ -31,6 +34,11 @@ pub(super) struct Sent {
 }
 
 impl Sent {
+    /// Whether there was no socket to send it from.
+    pub(super) fn has_no_socket(&self) -> bool {
+        matches!(&self.outcome, Outcome::Failed { operation, .. } if operation == OPENING)
+    }
+
     /// An outcome of a flow that got no socket.
     pub(super) fn without_port(outcome: Outcome) -> Sent {
         Sent { outcome, source_port: None }
@@ -49,7 +57,7 @@ pub(super) async fn send(
     let own_port = arrivals.live() && flow.transport == Transport::Tcp;
     let socket = match open(flow, play, (source_port, own_port), arrivals.mark) {
         Ok(socket) => socket,
-        Err(error) => return Sent::without_port(failure("open a socket", &error, None)),
+        Err(error) => return Sent::without_port(failure(OPENING, &error, None)),
     };
     match flow.transport {
         Transport::Tcp => Sent::without_port(tcp(index, flow, socket, attended, arrivals).await),
