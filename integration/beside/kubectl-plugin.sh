@@ -24,9 +24,13 @@ spec:
 YAML
 }
 
+# A place of its own: what is left behind there is the plugin's.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+
 # trap: an earlier run may have been killed
 cleanup() { kubectl delete pod plugin-held plugin-broken --ignore-not-found --wait=true >/dev/null 2>&1 || true; }
-trap cleanup EXIT
+trap 'cleanup; rm -rf "$TMPDIR"' EXIT
 cleanup
 { pod plugin-held sidecar; pod plugin-broken outbound-missing; } | kubectl apply -f - >/dev/null
 kubectl wait --for=condition=Ready pod/plugin-held pod/plugin-broken --timeout=60s >/dev/null
@@ -66,7 +70,7 @@ look plugin-held --as somebody;                    says "a wrong user" 2 "--as s
 context=$(kubectl config current-context)
 look plugin-held --context="$context";             says "a context" 0 "ok after"
 
-left=("${TMPDIR:-/tmp}"/kubectl-podprobe.*)
+left=("$TMPDIR"/kubectl-podprobe.*)
 OUT="${left[*]}" CODE=$([[ -e ${left[0]} ]] && echo 1 || echo 0)
 says "no file is left behind" 0
 
