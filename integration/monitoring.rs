@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use serde_json::{Value, json};
 
 /// What `podprobe watch` exports (probe/watch/metrics.rs), and what every process does.
-pub const EXPORTED: [&str; 23] = [
+pub const EXPORTED: [&str; 24] = [
     "podprobe_build_info",
     "podprobe_run_info",
     "podprobe_verdict",
@@ -24,6 +24,7 @@ pub const EXPORTED: [&str; 23] = [
     "podprobe_network_events_total",
     "podprobe_peer_result",
     "podprobe_peer_round_trip_seconds",
+    "probe_success",
     "process_resident_memory_bytes",
     "process_open_fds",
     "process_cpu_seconds_total",

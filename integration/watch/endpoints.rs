@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::running::{AT, Watch, ask, cause, get, json, metric, ready, started, until};
+use crate::world::server::{Server, closes};
 use crate::world::{Pod, Who, World, sh};
 
 fn watched(arguments: &[&str]) -> (Pod, Watch) {
@@ -173,6 +174,19 @@ fn reports_and_recordings_go_to_files() {
     until("a recording", || recording.exists());
     let replayed = pod.run(Who::App, &["check", "--replay", &record]).expect(20);
     assert!(replayed.stdout.contains("route-no-default"), "{replayed}");
+}
+
+#[test]
+fn targets_are_told_as_blackbox_exporter_does() {
+    let pod = World::DUAL.start();
+    let _server = Server::on(&pod.node, "10.77.0.1:8080", closes);
+    let open = ["reach", "--mesh", "none", "--target", "tcp://10.77.0.1:8080"];
+    let all = [&open[..], &["--target", "tcp://10.77.0.1:8081"]].concat();
+    let _watch = Watch::start(&pod, Who::App, &all);
+    let success = |target: &str| metric(&format!("probe_success{{target=\"{target}\"}}"));
+    until("both are told", || success("tcp://10.77.0.1:8081").is_some());
+    assert_eq!(success("tcp://10.77.0.1:8080"), Some(1.0));
+    assert_eq!(success("tcp://10.77.0.1:8081"), Some(0.0));
 }
 
 #[test]

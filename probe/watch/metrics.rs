@@ -24,8 +24,8 @@ const MOST_FINDINGS: usize = 32;
 type OfLayer = [(&'static str, &'static str); 1];
 /// What a finding's are.
 type OfFinding = Vec<(&'static str, String)>;
-/// What a peer's are.
-type OfPeer = [(&'static str, String); 1];
+/// What a peer's or a target's are.
+type OfOne = [(&'static str, String); 1];
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -45,19 +45,18 @@ pub(super) fn exposition(state: &State, process: Option<&Process>) -> String {
     }
     let help = "Notices of the kernel about what changed in the pod";
     registry.register("network_events", help, notices);
-    let mut text = String::new();
+    // What has the names that everybody gives it.
+    let mut common = Registry::default();
+    targets(&mut common, state);
+    if let Some(process) = process {
+        process.register(&mut common, seconds(state.began.0));
+    }
+    let (mut text, mut more) = (String::new(), String::new());
     // A string takes everything.
     let _ = encode(&mut text, &registry);
-    if let Some(process) = process {
-        let mut own = Registry::default();
-        process.register(&mut own, seconds(state.began.0));
-        let mut more = String::new();
-        let _ = encode(&mut more, &own);
-        // One exposition has one end.
-        text.truncate(text.len() - text.strip_suffix("# EOF\n").map_or(0, |_| "# EOF\n".len()));
-        text.push_str(&more);
-    }
-    text
+    let _ = encode(&mut more, &common);
+    // One exposition has one end.
+    text.strip_suffix("# EOF\n").unwrap_or(&text).to_owned() + &more
 }
 
 fn build(registry: &mut Registry, state: &State) {
@@ -158,12 +157,27 @@ fn proofs(registry: &mut Registry, report: &Report) {
     registry.register("proofs", "Flows that went as promised in the latest look", proofs);
 }
 
+/// As `blackbox_exporter` names it, so that its dashboards and rules work.
+fn targets(registry: &mut Registry, state: &State) {
+    if state.targets.is_empty() {
+        return;
+    }
+    let success = Family::<OfOne, Gauge>::default();
+    for (target, found) in &state.targets {
+        if let Some(found) = found {
+            success.get_or_create(&[("target", tidy(target))]).set(i64::from(*found));
+        }
+    }
+    let help = "Whether a target is as it should be; absent where that could not be seen";
+    registry.register("probe_success", help, success);
+}
+
 fn peers(registry: &mut Registry, state: &State) {
     if state.peers.is_empty() {
         return;
     }
-    let result = Family::<OfPeer, Gauge>::default();
-    let time = Family::<OfPeer, Seconds>::default();
+    let result = Family::<OfOne, Gauge>::default();
+    let time = Family::<OfOne, Seconds>::default();
     for (peer, standing) in &state.peers {
         let label = [("peer", peer.to_string())];
         result.get_or_create(&label).set(if standing.problem.is_some() { 3 } else { 0 });

@@ -2,7 +2,7 @@
 //! counts, and the kernel's notices bring a round forward.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     future::pending,
     hash::{BuildHasher, Hasher, RandomState},
     time::{Duration, Instant},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     finding::Layer,
     judge,
-    layer::redirect,
+    layer::{reach, redirect},
     net::netlink::notices::{Kind, Notices},
     plan::{Listeners, Plan},
     pod::{self, Pod},
@@ -93,7 +93,12 @@ impl Rounds {
                 continue;
             }
             let report = self.round(due).await;
-            let drifted = self.state.lock().take(report.clone());
+            let targets = self.targets();
+            let drifted = {
+                let mut state = self.state.lock();
+                state.targets = targets;
+                state.take(report.clone())
+            };
             self.plan_next(&report);
             published(&report, &self.recording, drifted);
         }
@@ -217,6 +222,15 @@ impl Rounds {
         judge::judge(&self.recording)
     }
 
+    /// How each target was found; nothing of them where they were not reached.
+    fn targets(&self) -> BTreeMap<String, Option<bool>> {
+        let Recording { plan, seen: Some(seen), .. } = &self.recording else {
+            return BTreeMap::new();
+        };
+        let found = seen.reach.as_ref().map(|reach| reach::successes(plan, &seen.pod, reach));
+        found.unwrap_or_default()
+    }
+
     /// What is broken is looked at again soon, and everything soon until it held for the first time.
     fn plan_next(&mut self, report: &Report) {
         let now = Instant::now();
@@ -274,7 +288,7 @@ fn same(one: &Pod, other: &Pod) -> bool {
         && one.rules == other.rules
 }
 
-fn broken(results: &std::collections::BTreeMap<Layer, Condition>) -> Vec<Layer> {
+fn broken(results: &BTreeMap<Layer, Condition>) -> Vec<Layer> {
     let fails = results.iter().filter(|(_, result)| **result == Condition::Fail);
     fails.map(|(layer, _)| *layer).collect()
 }

@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) notices: BTreeMap<Kind, u64>,
     /// The peers that are asked.
     pub(super) peers: BTreeMap<IpAddr, PeerStanding>,
+    /// Whether each target is as it should be, where that could be seen.
+    pub(super) targets: BTreeMap<String, Option<bool>>,
     voice: Voice<Layer>,
 }
 
@@ -113,6 +115,7 @@ impl Shared {
             history: History::default(),
             notices: Kind::ALL.map(|kind| (kind, 0)).into(),
             peers: BTreeMap::new(),
+            targets: BTreeMap::new(),
             voice: Voice::default(),
         })))
     }

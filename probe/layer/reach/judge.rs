@@ -14,7 +14,7 @@ use super::{
     who::who,
 };
 use crate::{
-    finding::{Code, Finding},
+    finding::{Code, Finding, Severity},
     layer::{attempt::Failure, ladder::Lost},
     plan::Plan,
     pod::{Family, Pod},
@@ -68,6 +68,25 @@ pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
     let mut findings: Vec<Finding> = held.finding().into_iter().collect();
     findings.extend(complaints.into_values().flatten());
     findings
+}
+
+/// Whether each target is as it should be, by its name; none where that could not be seen.
+#[must_use]
+pub fn successes(plan: &Plan, pod: &Pod, seen: &Seen) -> BTreeMap<String, Option<bool>> {
+    let findings = judge(plan, pod, seen);
+    let success = |(at, target): (usize, &Target)| {
+        let said = |severity: Severity| {
+            findings.iter().any(|f| f.subject == target.name && f.severity == severity)
+        };
+        let tried = seen.probes.iter().any(|probe| probe.target == at);
+        let success = if said(Severity::Fail) {
+            Some(false)
+        } else {
+            (tried && !said(Severity::Unknown)).then_some(true)
+        };
+        (target.name.clone(), success)
+    };
+    plan.reach.targets.iter().enumerate().map(success).collect()
 }
 
 fn finding(target: &Target, pod: &Pod, failing: &Failing) -> Finding {

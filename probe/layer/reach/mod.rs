@@ -29,7 +29,7 @@ mod verdict;
 mod who;
 
 pub use jobs::planned;
-pub use judge::judge;
+pub use judge::{judge, successes};
 pub use observe::observe;
 pub use outcome::{Answer, Certificate, Outcome, Probe, Seen, Unheard};
 pub use parameters::{ALL as PARAMETERS, encoded};
