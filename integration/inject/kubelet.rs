@@ -207,6 +207,8 @@ fn what_a_running_proxy_passes_on_is_told_from_what_its_agent_does() {
     pass_on("0.0.0.0:15020");
     let gate = pod.launch(Who::Proxy, &["gate", "--await-inbound", PORT]).start();
     probe(&pod, POD[0], "/", None, IN_VAIN).expect("a passed probe");
+    // The answer comes before the report, and a signal between them is one that ended the gate.
+    assert!(gate.still_runs_after(Duration::from_millis(500)));
     gate.signal(Signal::SIGTERM);
     gate.wait().expect(0);
 
