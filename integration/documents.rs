@@ -51,7 +51,7 @@ fn the_manifests_command_lines_are_understood() {
         ("two-identity-gate", 2),
         ("one-container-gate", 1),
         ("await-inbound", 1),
-        ("peer", 1),
+        ("peer/peer", 1),
         ("canary/daemonset", 2),
     ];
     for (manifest, commands) in manifests {

@@ -24,6 +24,8 @@ mod dropin;
 mod harness;
 /// A gate whose time is short.
 mod haste;
+/// The image and the bill of materials.
+mod images;
 /// What arrives from outside, made inside.
 mod inject;
 /// Rules as they should be: no false alarm.

@@ -100,6 +100,24 @@ fn who_looks_decides_user_and_capabilities() {
     assert_eq!(other.custom["securityContext"]["runAsGroup"], 9);
 }
 
+/// For kubectl debug without the plugin.
+#[test]
+fn the_debug_profiles_are_what_the_plugin_asks_for() {
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/debug-profiles");
+    let mut compared = 0;
+    for file in fs::read_dir(profiles).expect("profiles") {
+        let path = file.expect("a file").path();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).expect("read");
+        let profile: Value = serde_json::from_str(&text).expect("JSON");
+        let run =
+            if name == "node" { run(&["--node", "n1"]) } else { run(&["web-1", "--as", &name]) };
+        assert_eq!(profile, run.custom, "{name}");
+        compared += 1;
+    }
+    assert_eq!(compared, 5);
+}
+
 #[test]
 fn a_privileged_container_is_not_asked_to_give_privileges_up() {
     let run = run(&["web-1", "--as", "root", "--profile", "sysadmin"]);

@@ -15,7 +15,8 @@ const VERSIONS: [&str; 10] =
 /// Kinds that their operators define, which no schema of Kubernetes has.
 const FOREIGN: [&str; 2] = ["PodMonitor", "PrometheusRule"];
 
-fn manifests() -> PathBuf {
+/// Where the manifests are.
+pub(super) fn manifests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests")
 }
 
@@ -31,22 +32,29 @@ fn run(program: &str, words: &[&str]) -> String {
 }
 
 /// The documents that kustomize makes of a directory, and their text.
-fn rendered(directory: &Path) -> (Vec<Value>, String) {
+pub(super) fn rendered(directory: &Path) -> (Vec<Value>, String) {
     let text = run("kubectl", &["kustomize", &directory.display().to_string()]);
     let documents = text.split("\n---\n").map(|part| yaml_serde::from_str(part).expect("YAML"));
     (documents.collect(), text)
 }
 
-/// A copy of the manifests with an overlay that adds components to the canaries.
-fn with(components: &[&str]) -> (TempDir, PathBuf) {
+/// A copy of the manifests with an overlay that adds components to a directory of them.
+pub(super) fn with_components(base: &str, components: &[&str]) -> (TempDir, PathBuf) {
     let place = tempfile::tempdir().expect("a directory");
     run("cp", &["-r", &manifests().display().to_string(), &place.path().display().to_string()]);
     let overlay = place.path().join("manifests/mine");
     fs::create_dir(&overlay).expect("an overlay");
-    let list: Vec<String> = components.iter().map(|name| format!("../canary/{name}")).collect();
-    let text = format!("resources: [../canary]\ncomponents: [{}]\n", list.join(", "));
+    let list: Vec<String> = components.iter().map(|name| format!("../{name}")).collect();
+    let text = format!("resources: [../{base}]\ncomponents: [{}]\n", list.join(", "));
     fs::write(overlay.join("kustomization.yaml"), text).expect("write");
     (place, overlay)
+}
+
+/// The canaries with some of their components.
+fn with(components: &[&str]) -> (TempDir, PathBuf) {
+    let components: Vec<String> = components.iter().map(|name| format!("canary/{name}")).collect();
+    let components: Vec<&str> = components.iter().map(String::as_str).collect();
+    with_components("canary", &components)
 }
 
 fn kind(documents: &[Value], kind: &str) -> Value {
@@ -58,7 +66,7 @@ fn kind(documents: &[Value], kind: &str) -> Value {
 }
 
 /// Holds documents to the API's schemas, none of which may know more or less fields.
-fn validate(documents: &[Value]) {
+pub(super) fn validate(documents: &[Value]) {
     let place = tempfile::tempdir().expect("a directory");
     let known = documents.iter().filter(|one| !FOREIGN.iter().any(|kind| one["kind"] == *kind));
     let files: Vec<String> = known

@@ -12,3 +12,5 @@ mod page;
 mod prometheus;
 /// What a watch says, made up.
 mod sample;
+/// What components and examples make of a workload.
+mod workloads;
