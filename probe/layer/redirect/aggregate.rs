@@ -33,9 +33,7 @@ fn unexpected(broken: &mut [Broken]) {
 }
 
 /// Outbound connections that got no answer although the first hop answers others did not leave
-/// the pod. Others of the same moment: before it was resolved as a neighbour, it answered nobody. All
-/// of them: who answers some and is silent to others has answered enough lately (kernel
-/// `net/ipv4/icmp.c`, `icmp_ratelimit`), and its silence says nothing about these.
+/// the pod. Others of the same moment: before it was resolved as a neighbour, it answered nobody.
 fn dropped(flows: &[Observed], broken: &mut [Broken]) {
     for family in families(flows) {
         let of_family = || flows.iter().filter(|o| o.flow.family == family);
@@ -44,9 +42,7 @@ fn dropped(flows: &[Observed], broken: &mut [Broken]) {
         let mut outbound = of_family().filter(|o| o.flow.proof == Proof::Outbound).peekable();
         let silent = outbound.peek().is_some()
             && outbound.all(|o| matches!(o.outcome, Outcome::Silent { .. }));
-        let mut left_alone = of_family().filter(|o| o.flow.promise == Promise::Untouched);
-        let limited = left_alone.any(|o| matches!(o.outcome, Outcome::Silent { .. }));
-        if answers && silent && !limited {
+        if answers && silent {
             recode(broken, family, &[Code::OutboundEscaped], Code::CaptureDropped);
         }
     }

@@ -227,18 +227,3 @@ fn a_first_hop_that_was_not_yet_resolved_is_no_drop_in_the_pod() {
     assert_eq!(failures(vec![silent(), query]), [Code::DnsEscaped, Code::CaptureDropped]);
     assert_eq!(failures(vec![silent(), again]), [Code::RedirectMissing]);
 }
-
-/// A node that has answered enough lately is silent to whatever comes, wherever that goes.
-#[test]
-fn a_first_hop_that_answers_one_and_not_the_others_is_no_drop_in_the_pod() {
-    let excluded = |to: &str, outcome: Outcome| {
-        let flow = flow(Proof::Exclusion, Sender::App, to, Promise::Untouched);
-        Observed { flow, outcome, attended: false }
-    };
-    let silent = || Outcome::Silent { waited_ms: 25 };
-    let answered = || excluded("192.0.2.1:22", Outcome::LeftThePod { hop: hop() });
-    let flows = vec![outbound(OUT, silent()), answered()];
-    assert_eq!(failures(flows), [Code::CaptureDropped]);
-    let flows = vec![outbound(OUT, silent()), answered(), excluded("192.0.2.2:22", silent())];
-    assert_eq!(failures(flows), [Code::RedirectMissing]);
-}
