@@ -16,7 +16,7 @@ REVISION = $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: tools
 tools: ## Install or name what demo, test and bench need
@@ -142,6 +142,30 @@ bench-reach: tools build ## Measure thousands of targets at once
 .PHONY: soak
 soak: tools build ## Watch for a hundred thousand rounds, and see that nothing grows
 	@integration/soak.sh
+
+# CASES: further words for the driver (--help tells): --image, --set rules-image=…, --have dual-stack, --only REGEX.
+.PHONY: conformance
+conformance: ## Run the conformance cases on the cluster of the current context
+	@integration/run-cases --image $(IMAGE) $(CASES)
+
+# The whole matrix is FAMILY=ipv4|ipv6|dual, PROXY=iptables|nftables, MESH=none|istio|ambient|linkerd.
+.PHONY: kind
+kind: build ## Run the conformance cases on a kind cluster with a real mesh
+	docker build -t $(IMAGE) -f images/Dockerfile.prebuilt .
+	@IMAGE=$(IMAGE) integration/kind/run
+
+# A rig is a directory with setup.sh (up, down, env, rules) whose CNI chain reads mesh.test/rules and mesh.test/fault.
+.PHONY: conformance-rig
+conformance-rig: ## Run the conformance cases on a rig of pods: RIG=path
+	@[[ -n "$(RIG)" ]] || { echo "conformance-rig needs RIG=path, and none is set: nothing was run" >&2; exit 1; }
+	@[[ -x dist/podprobe ]] || $(MAKE) build
+	@set -euo pipefail; \
+	trap '"$(RIG)/setup.sh" down' EXIT; \
+	BIN=$${BIN:-dist/podprobe} WITH_ENVOY=1 "$(RIG)/setup.sh" up; \
+	eval "$$("$(RIG)/setup.sh" env)"; \
+	integration/run-cases --faults integration/cases/faults/annotations --repair "$(RIG)/setup.sh rules" \
+	    --image localhost/podprobe:test --app-image localhost/busybox:test --set proxy-image=localhost/envoy:test \
+	    --set target=198.18.0.80:80 --have dual-stack $(CASES)
 
 .PHONY: clean
 clean: ## Remove what was built
