@@ -158,7 +158,7 @@ kind: build ## Run the conformance cases on a kind cluster with a real mesh
 .PHONY: conformance-rig
 conformance-rig: ## Run the conformance cases on a rig of pods: RIG=path
 	@[[ -n "$(RIG)" ]] || { echo "conformance-rig needs RIG=path, and none is set: nothing was run" >&2; exit 1; }
-	@[[ -x dist/podprobe ]] || $(MAKE) build
+	@[[ -n "$$BIN" || -x dist/podprobe ]] || $(MAKE) build
 	@set -euo pipefail; \
 	trap '"$(RIG)/setup.sh" down' EXIT; \
 	BIN=$${BIN:-dist/podprobe} WITH_ENVOY=1 "$(RIG)/setup.sh" up; \
