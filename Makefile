@@ -165,7 +165,7 @@ conformance-rig: ## Run the conformance cases on a rig of pods: RIG=path
 	eval "$$("$(RIG)/setup.sh" env)"; \
 	integration/run-cases --faults integration/cases/faults/annotations --repair "$(RIG)/setup.sh rules" \
 	    --image localhost/podprobe:test --app-image localhost/busybox:test --set proxy-image=localhost/envoy:test \
-	    --set target=198.18.0.80:80 --have dual-stack $(CASES)
+	    --set target=198.18.0.80:80 --have dual-stack,ipv4 $(CASES)
 
 .PHONY: clean
 clean: ## Remove what was built
