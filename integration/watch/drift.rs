@@ -49,6 +49,7 @@ fn startup_waits_for_the_network_and_says_what_is_missing() {
     assert_eq!(metric("podprobe_drifts_total{layer=\"route\"}"), Some(0.0));
     let run = watch.end(Signal::SIGTERM).expect(143);
     assert_eq!(drifts(&run.stderr), Vec::<&str>::new(), "{run}");
+    assert_eq!(run.stderr.matches("waiting: route-no-default: ").count(), 1, "{run}");
 }
 
 #[test]

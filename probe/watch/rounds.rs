@@ -17,7 +17,7 @@ use super::{
     state::Shared,
 };
 use crate::{
-    finding::Layer,
+    finding::{Code, Layer},
     judge,
     layer::{reach, redirect},
     net::netlink::notices::{Kind, Notices},
@@ -53,6 +53,8 @@ pub(super) struct Rounds {
     breath: Instant,
     /// The pause after the next look that does not hold, as long as none ever did.
     pause: Duration,
+    /// What was said to be waited for.
+    told: Option<Code>,
     /// Until when the proxy is waited for that takes the ports over from us.
     succession: Option<Instant>,
 }
@@ -79,6 +81,7 @@ impl Rounds {
             notices: notices.ok(),
             breath: Instant::now(),
             pause: AT_FIRST,
+            told: None,
             succession: None,
         }
     }
@@ -239,12 +242,22 @@ impl Rounds {
             (state.results(), state.started())
         };
         if !started {
+            self.say_what_is_missing(report);
             self.schedule.hurry(self.recording.plan.layers.clone(), now + self.pause);
             self.pause = (self.pause * 2).min(WHILE_BROKEN);
             return;
         }
         self.schedule.hurry(broken(&results), now + WHILE_BROKEN);
         self.hand_over(report, now);
+    }
+
+    /// Once for each cause, as long as nothing held.
+    fn say_what_is_missing(&mut self, report: &Report) {
+        let Some(cause) = &report.cause else { return };
+        if self.told != Some(cause.code) {
+            tracing::info!("waiting: {}: {}", cause.code, cause.reason);
+            self.told = Some(cause.code);
+        }
     }
 
     /// After everything held for the first time, the capture ports are the proxy's; it is not taken for
