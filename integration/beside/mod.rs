@@ -4,6 +4,8 @@
 mod browser;
 /// A real Envoy as the running proxy.
 mod envoy;
+/// The image's archive.
+mod image;
 /// Manifests and rules, as kubectl, promtool and the schemas of the API see them.
 mod manifests;
 /// The watch's page in that browser.
