@@ -44,6 +44,16 @@ fn before_the_proxy_its_ports_are_bound_until_everything_held_and_then_they_are_
     assert_eq!(collisions(Duration::from_secs(1)), 0);
     // Not there yet is not broken.
     assert_eq!(ready(200), "ready\n");
+    // Nor is it because something changes meanwhile.
+    sh("ip address add 10.77.0.77/24 dev eth0");
+    until("the change is noticed", || {
+        metric("podprobe_network_events_total{kind=\"address\"}") >= Some(1.0)
+    });
+    let rounds = metric("podprobe_looks_total{layer=\"link\"}");
+    until("some more rounds", || {
+        metric("podprobe_looks_total{layer=\"link\"}") > rounds.map(|rounds| rounds + 3.0)
+    });
+    assert_eq!(metric("podprobe_drifts_total{layer=\"redirect\"}"), Some(0.0));
     let envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Reads);
     let looks = metric("podprobe_looks_total{layer=\"redirect\"}");
     until("a look beside the proxy", || metric("podprobe_looks_total{layer=\"redirect\"}") > looks);

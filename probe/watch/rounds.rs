@@ -144,12 +144,13 @@ impl Rounds {
         for kind in kinds {
             *state.notices.entry(kind).or_default() += 1;
         }
-        self.schedule.hurry(
-            [Layer::Link, Layer::Route, Layer::Redirect]
-                .into_iter()
-                .chain(broken(&state.results())),
-            Instant::now(),
-        );
+        let now = Instant::now();
+        let stands_on_it = [Layer::Link, Layer::Route, Layer::Redirect];
+        self.schedule.hurry(stands_on_it.into_iter().chain(broken(&state.results())), now);
+        // The proxy that has not started yet is not taken for absent.
+        if let Some(until) = self.succession {
+            self.schedule.hold(Layer::Redirect, until);
+        }
     }
 
     /// Looks; and where a layer looks newly broken that held, looks at it again, for a busy node is

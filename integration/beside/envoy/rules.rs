@@ -20,6 +20,7 @@ fn unnoticed(envoy: &Envoy, mut run: impl FnMut()) {
     for _ in 0..5 {
         run();
         let now = envoy.noticed();
+        assert_eq!(now.bytes, 0, "podprobe sent bytes to Envoy");
         if now == last {
             return;
         }

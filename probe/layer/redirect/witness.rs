@@ -122,11 +122,10 @@ impl Witness {
             Source::Diag(_) | Source::Proc => self.ask(connection, flow, attended).await,
         };
         match asked {
-            Ok(Some(taker)) if !(attended && taker.at == flow.destination) => {
-                Some(Outcome::Taken { at: taker.at, uid: taker.uid })
-            }
-            _ if attended => None,
-            Ok(_) => Some(Outcome::AcceptedElsewhere),
+            Ok(Some(taker)) if attended && taker.at == flow.destination => None,
+            Ok(Some(taker)) => Some(Outcome::Taken { at: taker.at, uid: taker.uid }),
+            // Our own listener's end is always to be seen: whoever else has it gets no token.
+            Ok(None) => Some(Outcome::AcceptedElsewhere),
             Err(error) => Some(failure("ask the kernel who accepted", &error, None)),
         }
     }
