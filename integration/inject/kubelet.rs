@@ -43,7 +43,9 @@ fn probe(
 fn get(to: SocketAddr, path: &str, from: Option<IpAddr>) -> io::Result<String> {
     let mut stream = connect(to, from)?;
     stream.set_read_timeout(Some(Duration::from_millis(500)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n")?;
+    // At once, as the kubelet does: `write!` sends a piece for each part.
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
