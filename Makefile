@@ -130,14 +130,15 @@ sbom: ## Write what is linked in as dist/podprobe.cdx.json (CycloneDX)
 checksums: ## Write dist/SHA256SUMS of what is in dist
 	@cd dist && rm -f SHA256SUMS && sha256sum * >.sums && mv .sums SHA256SUMS && cat SHA256SUMS
 
+# PEERS=name=command,… are run in turns with gate; SECTIONS takes some of floor, gates, declared, broken, layers, instructions.
 .PHONY: bench
-bench: tools build ## Measure happy gates as whole processes
-	@integration/bench.sh
+bench: tools build ## Measure gates and checks as whole processes: the tables of docs/performance.md
+	@integration/bench/gate.sh
 
 # Beside Prometheus' blackbox_exporter, where it is installed (Debian: prometheus-blackbox-exporter).
 .PHONY: bench-reach
 bench-reach: tools build ## Measure thousands of targets at once
-	@integration/bench-reach.sh
+	@integration/bench/reach.sh
 
 # ROUNDS and MINUTES say for how long.
 .PHONY: soak

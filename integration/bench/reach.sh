@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # shellcheck source=integration/demo.sh
-source "$(dirname "${BASH_SOURCE[0]}")/demo.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../demo.sh"
 : "${COUNTS:=1 10 100 1000 5000}"
 : "${BLACKBOX:=prometheus-blackbox-exporter}"
 
