@@ -135,6 +135,14 @@ checksums: ## Write dist/SHA256SUMS of what is in dist
 bench: tools build ## Measure gates and checks as whole processes: the tables of docs/performance.md
 	@integration/bench/gate.sh
 
+# The recordings are those of this build: a pod's with its rules, with 1 to 64 exclusions, and without a rule.
+.PHONY: bench-pure
+bench-pure: tools build ## Measure planning, judging and telling alone, on recordings made for it
+	@set -euo pipefail; rm -rf "$(TARGET_DIR)/recordings"; mkdir -p "$(TARGET_DIR)/recordings"; \
+	export PODPROBE_RECORDINGS="$$(cd "$(TARGET_DIR)/recordings" && pwd)"; \
+	SECTIONS=recordings RECORDINGS=$$PODPROBE_RECORDINGS integration/bench/gate.sh >/dev/null; \
+	$(CARGO) bench $(LOCKED) --bench pure
+
 # Beside Prometheus' blackbox_exporter, where it is installed (Debian: prometheus-blackbox-exporter).
 .PHONY: bench-reach
 bench-reach: tools build ## Measure thousands of targets at once

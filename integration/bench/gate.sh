@@ -189,6 +189,27 @@ instructions() {
     done
 }
 
+# What integration/bench/pure.rs judges again and again; $RECORDINGS is a directory of it.
+recordings() {
+    install -d -m 777 /run/recordings
+    local count number ports=
+    as 65532 "${gate[@]}" --record /run/recordings/65532.json
+    as_root_with_setuid "${gate[@]}" --record /run/recordings/both.json
+    for count in 1 8 64; do
+        ports=
+        for ((number = 1; number <= count; number++)); do
+            ports+=",$((20000 + number))"
+            iptables -t nat -I ISTIO_OUTPUT -p tcp --dport $((20000 + number)) -j RETURN
+            ip6tables -t nat -I ISTIO_OUTPUT -p tcp --dport $((20000 + number)) -j RETURN
+        done
+        as 65532 "${gate[@]}" --exclude-outbound-ports "${ports#,}" --record "/run/recordings/ports-$count.json"
+    done
+    iptables -t nat -F
+    as 65532 "${check[@]}" --record /run/recordings/no-rules.json || true
+    load_rules
+    cp /run/recordings/* "$RECORDINGS"
+}
+
 bench() {
     servers=()
     trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
