@@ -250,10 +250,10 @@ fn help_is_given_whatever_the_file_says() {
 }
 
 #[test]
-fn the_readmes_configuration_is_understood_and_holds() {
-    let readme = include_str!("../README.md");
+fn the_configuration_in_the_documents_is_understood_and_holds() {
+    let page = include_str!("../docs/config.md");
     let from = "<!-- configuration:begin -->\n```yaml\n";
-    let (_, rest) = readme.split_once(from).expect("the example");
+    let (_, rest) = page.split_once(from).expect("the example");
     let (example, _) = rest.split_once("```").expect("its end");
     let pod = custom_pod();
     for who in [CUSTOM_PROXY, Who::App, Who::Root] {
@@ -262,5 +262,5 @@ fn the_readmes_configuration_is_understood_and_holds() {
     let typo = example.replace("exclude-", "exlude-");
     let run = configured(&pod, Who::App, &["gate"], &typo).run().expect(2);
     let (_, sentence) = run.stderr.split_once(".yaml: ").expect("the file's name");
-    assert!(readme.contains(sentence.trim_end()), "README has another sentence than {run}");
+    assert!(page.contains(sentence.trim_end()), "docs/config.md has another sentence than {run}");
 }

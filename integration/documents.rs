@@ -10,22 +10,47 @@ use podprobe::{
 
 use crate::world::{Who, World};
 
+/// Commands that the documents show.
+mod commands;
+/// Links between the documents.
+mod links;
+/// What the documents say of other validators, and what of ours takes their place.
+mod migration;
+
+/// README and every page beside it, by path.
+fn pages() -> Vec<(String, String)> {
+    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("docs");
+    let names = docs.map(|entry| entry.expect("a page").file_name().into_string().expect("UTF-8"));
+    let mut paths: Vec<String> =
+        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    paths.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(str::to_owned));
+    paths.sort();
+    assert!(paths.len() > 15, "{paths:?}");
+    paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
 }
 
+/// `BLESS=1` writes the table of the catalogue.
 #[test]
-fn readme_lists_every_code_as_the_catalogue_has_it() {
-    let readme = read("README.md");
-    let table = between(&readme, "<!-- codes:begin -->\n", "<!-- codes:end -->");
+fn the_page_of_codes_is_the_catalogue() {
+    let page = read("docs/codes.md");
+    let table = between(&page, "<!-- codes:begin -->\n", "<!-- codes:end -->");
     let mut expected = String::from("| code | severity | meaning |\n|---|---|---|\n");
     for code in Code::ALL {
         let meaning = code.meaning();
         let severity = meaning.severity.word();
         let _ = writeln!(expected, "| `{code}` | {severity} | {} |", meaning.title);
     }
-    assert_eq!(table, expected);
+    if std::env::var_os("BLESS").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/codes.md");
+        fs::write(path, page.replace(table, &expected)).expect("write");
+    } else {
+        assert_eq!(table, expected, "BLESS=1 writes it");
+    }
 }
 
 #[test]
@@ -40,9 +65,9 @@ fn every_code_says_what_to_do_and_explains_itself() {
 }
 
 #[test]
-fn readme_shows_the_manifest_word_for_word() {
-    let (readme, manifest) = (read("README.md"), read("manifests/two-identity-gate.yaml"));
-    assert_eq!(between(&readme, "```yaml\n# A pod that", "```"), &manifest["# A pod that".len()..]);
+fn the_page_of_the_gate_shows_the_manifest_word_for_word() {
+    let (page, manifest) = (read("docs/gate.md"), read("manifests/two-identity-gate.yaml"));
+    assert_eq!(between(&page, "```yaml\n# A pod that", "```"), &manifest["# A pod that".len()..]);
 }
 
 #[test]
@@ -113,30 +138,9 @@ fn help_fits_a_hundred_columns() {
     }
 }
 
-/// Flags of the Istio drop-in, which has a command line of its own.
-const DROP_IN: [&str; 4] =
-    ["strict-flags", "termination-message-text", "run-validation", "probe-timeout"];
-
-#[test]
-fn readme_names_only_flags_that_exist() {
-    let readme = read("README.md");
-    let mut command = Cli::command();
-    // Some commands make their flags only then.
-    command.build();
-    let known: Vec<&str> = command
-        .get_subcommands()
-        .flat_map(clap::Command::get_arguments)
-        .filter_map(clap::Arg::get_long)
-        .chain(["help"])
-        .chain(DROP_IN)
-        .collect();
-    let flags = readme.split("`--").skip(1).map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-');
-        &rest[..end.unwrap_or(rest.len())]
-    });
-    for flag in flags.filter(|flag| !flag.ends_with('-')) {
-        assert!(known.contains(&flag), "README names --{flag}");
-    }
+/// What stands in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
 }
 
 fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {

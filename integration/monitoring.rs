@@ -99,8 +99,7 @@ fn every_alert_says_what_and_what_to_do_and_is_seen_firing() {
     let tests = ["broken", "peers", "time", "canaries"]
         .map(|name| read(&format!("monitoring/tests/{name}.yaml")))
         .concat();
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
-        .expect("README");
+    let page = include_str!("../docs/watch.md");
     for alert in rules(&yaml("monitoring/rules.yaml"), "alert") {
         let name = alert["alert"].as_str().expect("a name");
         let severity = alert["labels"]["severity"].as_str();
@@ -114,7 +113,7 @@ fn every_alert_says_what_and_what_to_do_and_is_seen_firing() {
         let runbook = alert["annotations"]["runbook"].as_str().expect("text");
         assert!(runbook.contains("`podprobe explain CODE`"), "{name}: {runbook}");
         assert!(tests.contains(&format!("alertname=\"{name}\"")), "{name} fires in no test");
-        assert!(readme.contains(&format!("| `{name}` |")), "README does not know {name}");
+        assert!(page.contains(&format!("| `{name}` |")), "docs/watch.md does not know {name}");
     }
 }
 

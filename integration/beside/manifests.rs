@@ -67,6 +67,11 @@ fn kind(documents: &[Value], kind: &str) -> Value {
 
 /// Holds documents to the API's schemas, none of which may know more or less fields.
 pub(super) fn validate(documents: &[Value]) {
+    validate_from("", documents);
+}
+
+/// The same for what only a later version of the API has.
+pub(super) fn validate_from(first: &str, documents: &[Value]) {
     let place = tempfile::tempdir().expect("a directory");
     let known = documents.iter().filter(|one| !FOREIGN.iter().any(|kind| one["kind"] == *kind));
     let files: Vec<String> = known
@@ -78,7 +83,7 @@ pub(super) fn validate(documents: &[Value]) {
         })
         .collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    for version in VERSIONS {
+    for version in VERSIONS.into_iter().filter(|version| *version >= first) {
         run("kubernetes-validate", &[&["--strict", "--quiet", "-k", version], &files[..]].concat());
     }
 }

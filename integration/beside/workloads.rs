@@ -9,7 +9,7 @@ use clap::Parser;
 use podprobe::args::Cli;
 use serde_json::Value;
 
-use super::manifests::{manifests, rendered, validate, with_components};
+use super::manifests::{manifests, rendered, validate, validate_from, with_components};
 
 /// Directories that kustomize renders as they are.
 const DIRECTORIES: [&str; 9] = [
@@ -219,4 +219,13 @@ fn istios_template_is_a_pod_that_the_api_takes() {
     pod["metadata"] = serde_json::json!({"name": "any"});
     pod["spec"]["containers"] = serde_json::json!([{"name": "app", "image": "app:1.0"}]);
     validate(&[pod]);
+}
+
+#[test]
+#[ignore = "needs kubernetes-validate: make test-beside"]
+fn linkerds_policy_is_one_that_the_api_takes() {
+    let path = manifests().join("examples/linkerd/image-policy.yaml");
+    let text = fs::read_to_string(path).expect("a policy");
+    let documents = text.split("\n---\n").map(|part| yaml_serde::from_str(part).expect("YAML"));
+    validate_from("1.36", &documents.collect::<Vec<Value>>());
 }

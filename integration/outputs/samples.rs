@@ -66,17 +66,17 @@ fn istios_annotations_make_the_pods_rules_right_and_plain_rules_wrong() {
 }
 
 #[test]
-fn the_readme_shows_the_mesh_of_ones_own() {
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("<!-- configuration:begin -->\n```yaml\n").expect("a sample");
+fn the_page_of_the_configuration_shows_the_mesh_of_ones_own() {
+    let page = include_str!("../../docs/config.md");
+    let (_, rest) = page.split_once("<!-- configuration:begin -->\n```yaml\n").expect("a sample");
     let (shown, _) = rest.split_once("```").expect("its end");
     assert_eq!(shown, sample("own-mesh"));
 }
 
 #[test]
-fn the_readmes_declarations_are_understood() {
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("```yaml\nseverity:\n").expect("the example");
+fn the_declarations_on_that_page_are_understood() {
+    let page = include_str!("../../docs/config.md");
+    let (_, rest) = page.split_once("```yaml\nseverity:\n").expect("the example");
     let (lines, _) = rest.split_once("```").expect("its end");
     let pod = World::V4.start();
     let text = format!("severity:\n{lines}");
