@@ -21,8 +21,10 @@ mod migration;
 fn pages() -> Vec<(String, String)> {
     let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("docs");
     let names = docs.map(|entry| entry.expect("a page").file_name().into_string().expect("UTF-8"));
-    let mut paths: Vec<String> =
-        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    // Pictures are there, too.
+    let mut paths: Vec<String> = names
+        .filter_map(|name| name.strip_suffix(".md").map(|page| format!("docs/{page}.md")))
+        .collect();
     paths.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(str::to_owned));
     paths.sort();
     assert!(paths.len() > 15, "{paths:?}");

@@ -9,10 +9,11 @@ use super::{between, pages, quoted, read};
 const DROP_IN: [&str; 4] =
     ["strict-flags", "run-validation", "probe-timeout", "transparent-proxy-config"];
 /// Flags of kubectl, of its plugin and of the conformance driver, by the page that names them.
-const FOREIGN: [(&str, &[&str]); 3] = [
+const FOREIGN: [(&str, &[&str]); 4] = [
     ("README.md", &["as"]),
     ("docs/conformance.md", &["cases", "faults", "have", "repair", "set"]),
     ("docs/kubectl-debug.md", &["arguments-only", "as", "custom", "node", "profile"]),
+    ("docs/support.md", &["custom"]),
 ];
 
 #[test]

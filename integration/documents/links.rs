@@ -107,10 +107,10 @@ fn is_test(word: &str) -> bool {
 
 #[test]
 fn every_test_that_the_documents_name_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
     for directory in ["probe", "integration"] {
-        sources(&root.join(directory), &mut paths);
+        sources(&project.join(directory), &mut paths);
     }
     let files: Vec<(String, String)> = paths
         .into_iter()
@@ -123,10 +123,10 @@ fn every_test_that_the_documents_name_is_there() {
     for (path, text) in pages() {
         for word in quoted(&text).filter(|word| is_test(word)) {
             let (room, test) = word.rsplit_once("::").expect("is_test");
-            let in_room = |name: &str| name.contains(&format!("/{}", room.replace("::", "/")));
-            let is_room = |name: &str| name.ends_with(&format!("/{}", word.replace("::", "/")));
+            let below = |name: &str| name.contains(&format!("/{}", room.replace("::", "/")));
+            let itself = |name: &str| name.ends_with(&format!("/{}", word.replace("::", "/")));
             let found = files.iter().any(|(name, source)| {
-                is_room(name) || in_room(name) && source.contains(&format!("fn {test}("))
+                itself(name) || below(name) && source.contains(&format!("fn {test}("))
             });
             assert!(found, "{path} names {word}, and there is no such test");
             seen += 1;
