@@ -16,7 +16,7 @@ mod container;
 mod detect;
 /// resolv.conf and nameservers.
 mod dns;
-/// README, manual page, manifest and help against the program.
+/// README, pages, manual page, manifest and help against the program.
 mod documents;
 /// Other validators' command lines, outputs and exit codes.
 mod dropin;
