@@ -1,6 +1,6 @@
 //! `--mesh auto`: which mesh it is, and what says so.
 
-use std::fs;
+use std::{fs, net::TcpListener};
 
 use crate::world::{Backend, Output, Pod, Rules, Who, World};
 
@@ -46,6 +46,24 @@ fn without_rules_or_annotation_nothing_is_proved() {
         let run = auto(&pod, who).expect(5);
         assert_eq!(run.codes("unknown"), ["mesh-not-detected", "proof-required"], "{run}");
     }
+}
+
+#[test]
+fn other_layers_need_to_know_only_whose_answers_they_get() {
+    let flags = ["check", "reach", "--mesh", "auto", "--target", "tcp://10.77.0.1:8080"];
+    let flags = [&flags[..], &["--annotations", "/nonexistent", "--output", "json"]].concat();
+    let serve =
+        |pod: &Pod| pod.node.run(|| TcpListener::bind("10.77.0.1:8080").expect("a free port"));
+    let pod = World::V4.start();
+    let _server = serve(&pod);
+    let run = pod.run(Who::App, &flags).expect(0);
+    assert_eq!(run.codes("ok"), ["reach-holds"], "{run}");
+    // The same answer would be the proxy's.
+    let pod = Pod::with(World::V4, Backend::Nft, &Rules::istio());
+    let _server = serve(&pod);
+    let run = pod.run(Who::App, &flags).expect(5);
+    assert!(run.codes("unknown").contains(&"reach-masked".to_owned()), "{run}");
+    assert_eq!(run.report()["mesh"], "istio", "{run}");
 }
 
 #[test]

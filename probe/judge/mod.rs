@@ -203,7 +203,9 @@ fn which_mesh(plan: &Plan, seen: &Seen) -> Option<Finding> {
     let reason = format!(
         "tell which mesh this is: no annotation, policy rule, listener, and nothing that uid {uid} sends shows one"
     );
-    let undecided = !plan.candidates.is_empty() && seen.survey.is_some();
+    // For the other layers it is enough that nothing takes what is sent.
+    let asked = plan.asks(Layer::Redirect);
+    let undecided = asked && !plan.candidates.is_empty() && seen.survey.is_some();
     undecided.then(|| Finding::new(Code::MeshNotDetected, "mesh", reason))
 }
 

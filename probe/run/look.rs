@@ -19,6 +19,8 @@ use crate::{
 /// A layer that begins with less than this takes who is slow for somebody who is silent, and ends
 /// after the time that there is.
 pub(super) const SCARCE: Duration = Duration::from_secs(1);
+/// Layers for which it counts what the mesh takes.
+const MASKED: [Layer; 5] = [Layer::Redirect, Layer::Dns, Layer::Service, Layer::Reach, Layer::Mtu];
 
 /// One look: at the pod, and where that was asked for at its node. What was seen so far is in
 /// `slot` at any time, for a look that is cut short.
@@ -149,6 +151,10 @@ async fn look_at_pod(
     if broken(&judge::before_redirect(plan, seen)) {
         return;
     }
+    // The layers above want to know, too, whose answers they would get.
+    if !plan.candidates.is_empty() && MASKED.iter().any(|layer| plan.asks(*layer)) {
+        seen.survey = survey(plan, &seen.pod).await;
+    }
     if plan.asks(Layer::Redirect) {
         seen.redirect = scope.kept(Layer::Redirect, |before| before.redirect.take());
         if seen.redirect.is_none() {
@@ -222,9 +228,6 @@ fn broken(findings: &[Finding]) -> bool {
 }
 
 async fn look_at_redirect(plan: &mut Plan, seen: &mut Seen) {
-    if !plan.candidates.is_empty() {
-        seen.survey = survey(plan, &seen.pod).await;
-    }
     if plan.candidates.is_empty() {
         let addresses = plan.addresses(&seen.pod);
         seen.redirect = Some(redirect::observe(plan, &addresses, &seen.pod).await);
@@ -243,8 +246,10 @@ async fn survey(plan: &mut Plan, pod: &Pod) -> Option<redirect::Seen> {
     let without_mesh =
         Plan { capture, listeners: Listeners::Bind, inject: false, peer: None, ..plan.clone() };
     let seen = redirect::observe(&without_mesh, &plan.addresses(pod), pod).await;
-    if let Some(detected) = detect::by_flows(&seen) {
-        plan.decide(detected);
+    match detect::by_flows(&seen) {
+        Some(detected) => plan.decide(detected),
+        // Nothing takes what this uid sends.
+        None => plan.capture = profile::NONE.capture(),
     }
     Some(seen)
 }
