@@ -280,6 +280,35 @@ fn a_nameserver_elsewhere_that_a_firewall_rejects_has_no_endpoints_to_lack() {
     is(run, 40, "dns-blocked-by-policy", &["dns-rejected"]);
 }
 
+/// The kubelet's clusterDNS is wrong: queries leave the node under the address that was asked.
+#[test]
+fn cluster_dns_at_an_address_that_is_no_service_is_not_called_a_policy() {
+    let cluster = Cluster::start();
+    let _outside = cluster.pod.node.outside();
+    let run = elsewhere(&cluster, "192.0.2.53").expect(40);
+    assert_eq!(run.cause(), "dns-silent", "{run}");
+    assert!(run.reason("dns-silent").contains("as far as hop 2 (10.88.0.1)"), "{run}");
+    // The same address behind a Service: the node translates errors back, whoever sent them.
+    for transport in ["udp", "tcp"] {
+        let rule = format!("ip daddr 10.96.0.20 {transport} dport 53 dnat ip to 192.0.2.53");
+        cluster.pod.node.sh(&format!(
+            "nft 'add table inet svc; add chain inet svc pre {{ type nat hook prerouting priority dstnat; }}; \
+             add rule inet svc pre {rule}'"
+        ));
+    }
+    is(elsewhere(&cluster, "10.96.0.20"), 40, "dns-blocked-by-policy", &["dns-silent"]);
+}
+
+/// A look at DNS and the API server with this nameserver, and the search list of a cluster.
+fn elsewhere(cluster: &Cluster, nameserver: &str) -> Output {
+    let path = cluster.pod.file("elsewhere.conf");
+    std::fs::write(&path, RESOLV_CONF.replace(DNS, nameserver)).expect("write resolv.conf");
+    let path = path.display().to_string();
+    let flags = ["check", "dns", "service", "--mesh", "none", "--output", "json"];
+    let flags = [&flags[..], &["--resolv-conf", &path, "--api-server", "10.96.0.1:443"]].concat();
+    cluster.pod.run(Who::App, &flags)
+}
+
 #[test]
 fn what_was_answered_does_not_follow_from_silence() {
     let cluster = Cluster::start();

@@ -48,6 +48,24 @@ fn the_node_rejects_what_is_meant_for_a_service() {
     assert!(run2.reason("dns-rejected").contains("by 10.77.0.1 (ICMP 3/13)"), "{run2}");
 }
 
+/// Connection tracking translates the error with the connection: the Service seems to refuse.
+#[test]
+fn what_the_node_rejects_after_translation_bears_the_services_name() {
+    let pod = pod();
+    let file = "search svc.cluster.local\nnameserver 10.96.0.10\n";
+    pod.node.sh(
+        "nft 'add table inet svc; add chain inet svc pre { type nat hook prerouting priority dstnat; }; \
+         add rule inet svc pre ip daddr 10.96.0.10 udp dport 53 dnat ip to 192.0.2.53; \
+         add rule inet svc pre ip daddr 10.96.0.10 tcp dport 53 dnat ip to 192.0.2.53'",
+    );
+    pod.node.filter("forward", "ip daddr 192.0.2.53 reject with icmp port-unreachable");
+    let run = found(run(&pod, file, &[]), "dns-refused-by-server");
+    let said = run.reason("dns-refused-by-server");
+    assert!(said.contains("UDP is refused by 10.96.0.10 (ICMP 3/3)"), "{run}");
+    let finding = run.findings("dns-refused-by-server")[0].to_string();
+    assert!(finding.contains("policies that reject port 53"), "{finding}");
+}
+
 #[test]
 fn silence_takes_two_and_a_half_seconds_and_not_five() {
     let pod = pod();

@@ -115,6 +115,13 @@ fn coredns_without_endpoints<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
 fn dns_blocked_by_policy<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     let first = facts.failed(&[Code::DnsSilent, Code::DnsRejected, Code::DnsSendRefused])?;
     facts.held(Code::ServiceHolds)?;
+    // Cluster DNS is a Service. Queries that leave the node untranslated go to an address that is
+    // none, and no policy of the pod has stopped them: the kubelet's clusterDNS is more likely wrong.
+    let text = |name: &str| first.evidence.get(name).and_then(|value| value.as_str());
+    let cluster = text("question").is_some_and(|name| name.starts_with("kubernetes.default.svc."));
+    if cluster && first.code == Code::DnsSilent && text("leftNodeUntranslated").is_some() {
+        return None;
+    }
     let because = "the API server answers and DNS alone does not pass, most often for an egress \
                    policy";
     let told = facts.told(Code::DnsBlockedByPolicy, first, because, Layer::Dns);

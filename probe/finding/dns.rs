@@ -49,10 +49,10 @@ pub(super) const DNS_REJECTED: Meaning = row(
 pub(super) const DNS_REFUSED_BY_SERVER: Meaning = row(
     Fail,
     Dns,
-    "the nameserver is up, but nothing listens on port 53",
-    "CoreDNS is not running there, or the kubelet's clusterDNS is another machine's address.",
-    "compare the nameserver with the ClusterIP of kube-dns; look at the CoreDNS pods",
-    "A reset carries no name: over TCP alone, a policy may have sent it.",
+    "DNS is refused in the nameserver's name: nothing listens on its port 53, or the node rejects",
+    "CoreDNS is not running there, the kubelet's clusterDNS is another machine's address, or a policy rejects what the Service was translated to.",
+    "compare the nameserver with the ClusterIP of kube-dns; look at the CoreDNS pods, then at the policies that reject port 53",
+    "A Service refuses under its own address whoever it was: the node translates the error back. A reset carries no name at all.",
 );
 pub(super) const DNS_WRONG_SOURCE: Meaning = row(
     Fail,
@@ -75,7 +75,7 @@ pub(super) const DNS_SILENT: Meaning = row(
     Dns,
     "a nameserver answers neither over UDP nor over TCP",
     "An egress NetworkPolicy or security group drops port 53, kube-proxy has not programmed the service, or the server is gone.",
-    "allow egress to kube-dns on port 53 over UDP and TCP (and to 169.254.20.10/32 with NodeLocal DNSCache); then look at kube-proxy on this node",
+    "compare the nameserver with the ClusterIP of kube-dns (the kubelet's clusterDNS); allow egress to it on port 53 over UDP and TCP (and to 169.254.20.10/32 with NodeLocal DNSCache); then look at kube-proxy on this node",
     "A silent drop looks the same from a policy, a firewall and a dead host.",
 );
 pub(super) const DNS_UDP_BLOCKED: Meaning = row(

@@ -101,6 +101,25 @@ fn declared_dns_and_exclusions_are_verified() {
     pod.run(Proxy, &declared).expect(0);
 }
 
+/// The CNI plugin excludes 15020 where nothing else is; what programs the rules in its place may not.
+#[test]
+fn the_plugin_s_own_exclusion_may_be_there_or_not() {
+    let pod = intact();
+    let bare = Rules::istio()
+        .without("-A ISTIO_OUTPUT -p tcp --dport 15020 -j RETURN")
+        .without("-A ISTIO_OUTPUT -p udp --dport 15020 -j RETURN");
+    for line in [ISTIO_1_10, ISTIO_1_20, ISTIO_1_30] {
+        for who in [Proxy, App, Root] {
+            pod.load(Backend::IptablesNft, &Rules::istio());
+            pod.run(who, &words(line)).expect(0);
+            pod.load(Backend::IptablesNft, &bare);
+            pod.run(who, &words(line)).expect(0);
+        }
+    }
+    // Declared, it is a promise like any other.
+    pod.run(Proxy, &injected(&["-o", "15020"])).expect(1);
+}
+
 #[test]
 fn another_identity_than_declared_is_told_and_proves_what_it_can() {
     let rules = Rules::istio().replace("owner 1337", "owner 1000740000");

@@ -211,12 +211,9 @@ impl Reader<'_> {
         };
         capture.exclude_outbound_cidrs = self.list(&flags::CIDRS_EXCLUDE, network);
         capture.include_outbound_ports = self.list(&flags::OUTBOUND_PORTS, port);
-        capture.exclude_outbound_ports = if self.settings.is_given(&flags::OUTBOUND_EXCLUDE) {
-            self.list(&flags::OUTBOUND_EXCLUDE, port)
-        } else {
-            // The CNI plugin's own default (istio `cni/pkg/plugin/sidecar_redirect.go`).
-            capture.tolerated_outbound_ports.clone()
-        };
+        // 15020 is the profile's to tolerate: the CNI plugin excludes it by default (istio
+        // `cni/pkg/plugin/sidecar_redirect.go`), what repairs rules by other means need not.
+        capture.exclude_outbound_ports = self.list(&flags::OUTBOUND_EXCLUDE, port);
     }
 
     fn unobservable(&mut self) {

@@ -56,7 +56,6 @@ fn plain_arguments_are_the_profile() {
     let Intent { mesh, capture, notes } = meant(&[], &[]);
     let mut profile = crate::profile::ISTIO.capture();
     profile.native_nftables = Some(false);
-    profile.exclude_outbound_ports = vec![15020];
     assert_eq!((mesh, capture), ("istio", profile));
     assert!(notes.is_empty(), "{notes:?}");
 }
@@ -122,8 +121,8 @@ fn what_is_not_said_is_what_the_cni_plugin_does_by_default() {
     let capture = intent(&settings(&[], &[]), &Environment::default()).expect("an intent").capture;
     let everything = (Cidrs::All, Ports::All);
     assert_eq!((capture.include_outbound_cidrs, capture.include_inbound_ports), everything);
-    assert_eq!(capture.exclude_outbound_ports, [15020]);
-    assert!(meant(&["-o", ""], &[]).capture.exclude_outbound_ports.is_empty());
+    assert!(capture.exclude_outbound_ports.is_empty());
+    assert_eq!(capture.tolerated_outbound_ports, [15020], "excluded or not, both are right");
     let nothing = settings(&[], &[("ISTIO_SERVICE_CIDR", "")]);
     let capture = intent(&nothing, &Environment::default()).expect("an intent").capture;
     assert_eq!(capture.include_outbound_cidrs, Cidrs::Only(vec![]), "said to be nothing");

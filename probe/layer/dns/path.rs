@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     finding::{Code, Finding, Layer},
-    layer::redirect::Offender,
+    layer::{ladder::Lost, redirect::Offender},
     pod::{Family, Transport},
 };
 
@@ -59,6 +59,10 @@ pub(super) fn judge(server: &Nameserver, others_answer: bool) -> Option<Finding>
     };
     let finding =
         finding.of(Some(Family::of(address))).with("question", udp.question.name.as_str());
+    let finding = match left_the_node(server) {
+        Some(hop) => finding.with("leftNodeUntranslated", hop.to_string()),
+        None => finding,
+    };
     let by = [udp, tcp].into_iter().find_map(|asked| refuser(&asked.outcome));
     Some(match by {
         Some(by) => finding
@@ -83,6 +87,15 @@ fn lost_where(server: &Nameserver) -> String {
         .iter()
         .map(|(transport, ladder)| format!("; over {transport}, {}", ladder.told()));
     told.collect()
+}
+
+/// The hop beyond the node that names itself: a Service's hops have the Service's name, because the
+/// node translates their errors back.
+fn left_the_node(server: &Nameserver) -> Option<IpAddr> {
+    server.ladders.iter().find_map(|(_, ladder)| match ladder.lost() {
+        Lost::Beyond { address, .. } => (address != server.address).then_some(address),
+        _ => None,
+    })
 }
 
 /// Why a server that answers over neither transport does not, and whether TCP told.
