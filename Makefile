@@ -3,6 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 LOCKED := $(if $(CI),--locked,)
 IMAGE ?= podprobe:0.1.0
+RULES_IMAGE ?= podprobe-rules:test
 ARCH := $(shell uname -m)
 # The triple of the running machine, for cargo's test runner.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
@@ -164,18 +165,36 @@ kind: build ## Run the conformance cases on a kind cluster with a real mesh
 	docker build -t $(IMAGE) -f images/Dockerfile.prebuilt .
 	@IMAGE=$(IMAGE) integration/kind/run
 
-# A rig is a directory with setup.sh (up, down, env, rules) whose CNI chain reads mesh.test/rules and mesh.test/fault.
+.PHONY: rules-image
+rules-image: ## Build the image that loads rules in a pod, with docker, podman or buildah, else an OCI archive
+	@if docker info >/dev/null 2>&1; then build="docker build"; \
+	elif command -v podman >/dev/null; then build="podman build"; \
+	elif command -v buildah >/dev/null; then build="buildah build"; \
+	else echo "no docker daemon, podman or buildah here: writing an OCI archive of this machine's own programs"; \
+	    exec integration/kind/rules-archive --name $(RULES_IMAGE); fi; \
+	set -x; $$build -t $(RULES_IMAGE) -f integration/kind/Dockerfile.rules integration/kind
+
+# A rig is a directory with setup.sh (up, down, env, load, rules) whose CNI chain reads mesh.test/rules and
+# mesh.test/fault. BY=init-container leaves the plugin alone: rules and faults come as on any other cluster.
+BY ?= annotations
 .PHONY: conformance-rig
-conformance-rig: ## Run the conformance cases on a rig of pods: RIG=path
+conformance-rig: ## Run the conformance cases on a rig of pods: RIG=path, BY=annotations or init-container
 	@[[ -n "$(RIG)" ]] || { echo "conformance-rig needs RIG=path, and none is set: nothing was run" >&2; exit 1; }
+	@[[ "$(BY)" =~ ^(annotations|init-container)$$ ]] || { echo "BY=$(BY): annotations or init-container" >&2; exit 1; }
 	@[[ -n "$$BIN" || -x dist/podprobe ]] || $(MAKE) build
 	@set -euo pipefail; \
 	trap '"$(RIG)/setup.sh" down' EXIT; \
 	BIN=$${BIN:-dist/podprobe} WITH_ENVOY=1 "$(RIG)/setup.sh" up; \
 	eval "$$("$(RIG)/setup.sh" env)"; \
-	integration/run-cases --faults integration/cases/faults/annotations --repair "$(RIG)/setup.sh rules" \
+	rules=localhost/podprobe-rules:test; repair="$(RIG)/setup.sh rules"; set=(); \
+	if [[ $(BY) == init-container ]]; then \
+	    integration/kind/rules-archive --name $$rules; \
+	    "$(RIG)/setup.sh" load dist/podprobe-rules.oci.tar; \
+	    repair=integration/cases/faults/load-by-debug; set=(--set rules-image=$$rules); \
+	fi; \
+	integration/run-cases --faults integration/cases/faults/$(BY) --repair "$$repair" "$${set[@]}" \
 	    --image localhost/podprobe:test --app-image localhost/busybox:test --set proxy-image=localhost/envoy:test \
-	    --set target=198.18.0.80:80 --have dual-stack,ipv4 $(CASES)
+	    --set target=198.18.0.80:80 --set dead-nameserver=10.96.0.66 --have dual-stack,ipv4 $(CASES)
 
 .PHONY: clean
 clean: ## Remove what was built

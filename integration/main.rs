@@ -10,6 +10,8 @@ mod cause;
 mod command_line;
 /// Flags, environment and configuration file.
 mod config;
+/// The conformance cases, before any cluster.
+mod conformance;
 /// Empty root directory, no /proc, a termination log: podprobe as a container.
 mod container;
 /// `--mesh auto`: which mesh it is, and what says so.
