@@ -2,6 +2,8 @@
 
 /// A headless browser, driven over WebDriver.
 mod browser;
+/// The conformance cases.
+mod cases;
 /// A real Envoy as the running proxy.
 mod envoy;
 /// The image's archive.

@@ -18,7 +18,8 @@ fn of_cases(name: &str) -> Rules {
     Rules { v4: part("v4"), v6: part("v6"), nft: part("nft"), setup: setup.collect() }
 }
 
-/// What the kernel has of them: chains and rules in order, comments and counters left out.
+/// What the kernel has of them: chains and rules in order, comments and counters left out. Neighbours that all
+/// return are sorted, for their order means nothing.
 fn loaded(rules: &Rules) -> Vec<String> {
     let _pod = Pod::with(World::DUAL, Backend::IptablesNft, rules);
     let saved = sh("iptables-nft-save; echo '*IPv6'; ip6tables-nft-save");
@@ -27,7 +28,20 @@ fn loaded(rules: &Rules) -> Vec<String> {
         .filter(|line| line.starts_with(['*', '-', ':']))
         .map(|line| without_comment(line.split(" [").next().expect("a chain")))
         .collect();
-    lines.push(sh("ip rule; ip -6 rule; ip route show table all; ip -6 route show table all"));
+    let place = |line: &String| {
+        let chain = line.split(' ').nth(1).map(str::to_owned);
+        (line.ends_with(" -j RETURN"), chain)
+    };
+    for run in lines.chunk_by_mut(|a, b| place(a) == place(b) && place(a).0) {
+        run.sort();
+    }
+    let marks = sh("ip rule; ip -6 rule");
+    lines.extend(marks.lines().filter(|line| line.contains("fwmark")).map(str::to_owned));
+    for table in ["100", "133"] {
+        // Of a table that is not there, `ip` says so and fails.
+        lines.push(sh(&format!("ip route show table {table} 2>&1 || true")));
+        lines.push(sh(&format!("ip -6 route show table {table} 2>&1 || true")));
+    }
     lines
 }
 
