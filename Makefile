@@ -117,11 +117,19 @@ image: ## Build the container image with docker, podman or buildah, else an OCI 
 	    exec $(MAKE) --no-print-directory image-archive; fi; \
 	set -x; $$build -t $(IMAGE) --build-arg REVISION=$(REVISION) -f images/Dockerfile .
 
-# `docker load`, `podman load`, `ctr images import`, `kind load image-archive` and skopeo take it.
+# `docker load`, `podman load`, `ctr images import`, `kind load image-archive` and skopeo take it. ARCHES="amd64 arm64"
+# makes one image of both; what this machine is not is cross-built (images/cross).
+NATIVE = $(subst aarch64,arm64,$(subst x86_64,amd64,$(ARCH)))
+ARCHES ?= $(NATIVE)
 .PHONY: image-archive
-image-archive: build ## Write the image as dist/podprobe.oci.tar, byte for byte the same each time
-	@images/archive --name $(IMAGE) --revision $(REVISION) \
-	    linux/$(subst aarch64,arm64,$(subst x86_64,amd64,$(ARCH)))=dist/podprobe
+image-archive: build ## Write the image as dist/podprobe.oci.tar, byte for byte the same each time: ARCHES="amd64 arm64"
+	@set -euo pipefail; binaries=(); \
+	for arch in $(ARCHES); do \
+	    binary=dist/podprobe; \
+	    if [[ $$arch != $(NATIVE) ]]; then images/cross "$$arch"; binary=dist/podprobe-linux-$$arch; fi; \
+	    binaries+=("linux/$$arch=$$binary"); \
+	done; \
+	images/archive --name $(IMAGE) --revision $(REVISION) "$${binaries[@]}"
 
 .PHONY: sbom
 sbom: ## Write what is linked in as dist/podprobe.cdx.json (CycloneDX)
@@ -174,8 +182,8 @@ rules-image: ## Build the image that loads rules in a pod, with docker, podman o
 	    exec integration/kind/rules-archive --name $(RULES_IMAGE); fi; \
 	set -x; $$build -t $(RULES_IMAGE) -f integration/kind/Dockerfile.rules integration/kind
 
-# A rig is a directory with setup.sh (up, down, env, load, rules) whose CNI chain reads mesh.test/rules and
-# mesh.test/fault. BY=init-container leaves the plugin alone: rules and faults come as on any other cluster.
+# A rig is a directory with setup.sh (up, down, env, load, rules) whose CNI chain, of which $PODS_ROOT/cni has a copy,
+# reads mesh.test/rules and mesh.test/fault. BY=init-container leaves the plugin alone: rules and faults come as on any other cluster.
 BY ?= annotations
 .PHONY: conformance-rig
 conformance-rig: ## Run the conformance cases on a rig of pods: RIG=path, BY=annotations or init-container
@@ -186,6 +194,8 @@ conformance-rig: ## Run the conformance cases on a rig of pods: RIG=path, BY=ann
 	trap '"$(RIG)/setup.sh" down' EXIT; \
 	BIN=$${BIN:-dist/podprobe} WITH_ENVOY=1 "$(RIG)/setup.sh" up; \
 	eval "$$("$(RIG)/setup.sh" env)"; \
+	node=$$PODS_ROOT/node-root; mkdir -p $$node/etc/cni $$node/opt/cni; \
+	cp -r "$$PODS_ROOT/cni/conf" $$node/etc/cni/net.d; cp -rL "$$PODS_ROOT/cni/bin" $$node/opt/cni/bin; \
 	rules=localhost/podprobe-rules:test; repair="$(RIG)/setup.sh rules"; set=(); \
 	if [[ $(BY) == init-container ]]; then \
 	    integration/kind/rules-archive --name $$rules; \
@@ -194,7 +204,8 @@ conformance-rig: ## Run the conformance cases on a rig of pods: RIG=path, BY=ann
 	fi; \
 	integration/run-cases --faults integration/cases/faults/$(BY) --repair "$$repair" "$${set[@]}" \
 	    --image localhost/podprobe:test --app-image localhost/busybox:test --set proxy-image=localhost/envoy:test \
-	    --set target=198.18.0.80:80 --set dead-nameserver=10.96.0.66 --have dual-stack,ipv4 $(CASES)
+	    --set target=198.18.0.80:80 --set dead-nameserver=10.96.0.66 \
+	    --set node-root=$$node --have dual-stack,ipv4 $(CASES)
 
 .PHONY: clean
 clean: ## Remove what was built
