@@ -174,9 +174,12 @@ fn told_what_there_is(call: &str, family: &str, mesh: &str) {
     assert_eq!(after("--have"), have.join(","), "{call}");
     assert_eq!(after("--image"), "podprobe:0.1.0");
     assert_eq!(after("--repair"), "integration/cases/faults/load-by-debug");
-    for set in
-        ["rules-image=podprobe-rules:test", "proxy-image=podprobe-proxy:test", "target=1.1.1.1:443"]
-    {
+    for set in [
+        "rules-image=podprobe-rules:test",
+        "proxy-image=podprobe-proxy:test",
+        "target=1.1.1.1:443",
+        "node-root=/",
+    ] {
         assert!(words.contains(&set), "{set}: {call}");
     }
     let dead = words.contains(&"dead-nameserver=10.96.12.34");
