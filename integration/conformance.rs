@@ -6,6 +6,8 @@ mod expected;
 mod kind;
 /// The rules of the cases are the rules that the other tests stand on.
 mod rules;
+/// Those stand-ins.
+mod stand_ins;
 
 use std::path::{Path, PathBuf};
 

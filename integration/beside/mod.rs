@@ -12,6 +12,8 @@ mod image;
 mod manifests;
 /// The watch's page in that browser.
 mod page;
+/// The restricted Pod Security Standard.
+mod pod_security;
 /// A real Prometheus, from scrape to alert.
 mod prometheus;
 /// What a watch says, made up.
