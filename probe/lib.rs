@@ -12,6 +12,8 @@ pub mod detect;
 pub mod diff;
 pub mod dropin;
 pub mod finding;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod judge;
 pub mod layer;
 pub mod logging;

@@ -84,7 +84,7 @@ fn takes(arg: &Arg) -> Takes {
 }
 
 /// Whether the flag would take the value, on a command line that has nothing else.
-fn check(command: &Command, key: &Key, value: &str) -> Result<(), String> {
+pub(super) fn check(command: &Command, key: &Key, value: &str) -> Result<(), String> {
     if key.takes == Takes::Targets {
         return value.parse::<Target>().map(|_| ());
     }

@@ -2,6 +2,8 @@
 
 mod diff;
 mod dns;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod door;
 mod file;
 mod lazy;
 mod listen;

@@ -1,9 +1,9 @@
 //! Other validators' command lines, each turned into the same [`crate::plan::Plan`]: swap the image,
 //! change nothing else.
 
-mod istio;
-mod kuma;
-mod linkerd;
+pub(crate) mod istio;
+pub(crate) mod kuma;
+pub(crate) mod linkerd;
 mod sift;
 mod told;
 

@@ -14,7 +14,7 @@ pub fn read(file: &str, group: &str, name: &str) -> Option<u64> {
 }
 
 /// A line of names, then a line of values.
-fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
+pub(crate) fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(group));
     let (names, values) = (lines.next()?, lines.next()?);
     let mut both = names.split_ascii_whitespace().zip(values.split_ascii_whitespace());

@@ -59,7 +59,7 @@ pub fn info(socket: &impl AsRawFd) -> io::Result<Info> {
 }
 
 /// Offsets of linux/tcp.h, the same for every architecture.
-fn read(bytes: &[u8]) -> Option<Info> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Info> {
     let word = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
     let options = *bytes.get(5)?;
     let timestamps = if options & TIMESTAMPS == 0 { 0 } else { TIMESTAMP_BYTES };

@@ -19,7 +19,7 @@ const LISTEN: u8 = 0x0a;
 
 /// One line of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Line {
+pub(crate) struct Line {
     local: SocketAddr,
     remote: SocketAddr,
     state: u8,
@@ -71,7 +71,7 @@ fn lines() -> io::Result<Vec<Line>> {
 
 /// Number, local address, remote address, state, queues, timer, retransmits, user id, timeout, inode;
 /// none for the heading.
-fn line(text: &str) -> Option<Line> {
+pub(crate) fn line(text: &str) -> Option<Line> {
     let fields: Vec<&str> = text.split_ascii_whitespace().collect();
     let place = |at: usize| {
         let place = proc_address(fields.get(at)?)?;

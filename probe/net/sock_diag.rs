@@ -164,13 +164,13 @@ fn every(ipv6: bool, protocol: u8, states: StateFlags) -> InetRequest {
 }
 
 /// Both ends; an IPv4 connection of a socket for both families by its IPv4 addresses.
-fn read_ends(body: &[u8]) -> Option<(SocketAddr, SocketAddr)> {
+pub(crate) fn read_ends(body: &[u8]) -> Option<(SocketAddr, SocketAddr)> {
     let id = InetResponseHeader::parse(body).ok()?.socket_id;
     let end = |ip: std::net::IpAddr, port| SocketAddr::new(ip.to_canonical(), port);
     Some((end(id.source_address, id.source_port), end(id.destination_address, id.destination_port)))
 }
 
-fn read_socket(body: &[u8]) -> Option<BoundSocket> {
+pub(crate) fn read_socket(body: &[u8]) -> Option<BoundSocket> {
     let header = InetResponseHeader::parse(body).ok()?;
     let id = header.socket_id;
     let address = SocketAddr::new(id.source_address, id.source_port);

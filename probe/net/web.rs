@@ -16,7 +16,8 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::Semaphore,
     time::{sleep, timeout},
 };
@@ -56,22 +57,23 @@ pub async fn serve<S, A, F>(
             continue;
         };
         let Some(share) = share(from.ip()) else { continue };
+        let Ok(own) = stream.local_addr().map(|own| own.ip()) else { continue };
         let answer = answer.clone();
         tokio::spawn(async move {
             // Whoever is too slow is cut off.
-            let _ = timeout(LIFE, connection(stream, from, most, answer)).await;
+            let _ = timeout(LIFE, connection(stream, Ends { from, own }, most, answer)).await;
             drop((share, permit));
         });
     }
 }
 
-async fn connection<A, F>(stream: TcpStream, from: SocketAddr, most: usize, answer: A)
+/// Answers what comes over one connection.
+pub(crate) async fn connection<S, A, F>(stream: S, ends: Ends, most: usize, answer: A)
 where
+    S: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Request<Incoming>, Ends) -> F,
     F: Future<Output = Response<Full<Bytes>>>,
 {
-    let Ok(own) = stream.local_addr().map(|own| own.ip()) else { return };
-    let ends = Ends { from, own };
     let service = service_fn(async |request| Ok::<_, Infallible>(answer(request, ends).await));
     let mut builder = http1::Builder::new();
     builder.keep_alive(false).max_buf_size(most);

@@ -30,7 +30,8 @@ pub(super) async fn serve(peer: Arc<Peer>, listener: TcpListener) {
     web::serve(listener, room, share, 2 * MOST_OCTETS, answer).await;
 }
 
-async fn answer(
+/// The answer to one request.
+pub(crate) async fn answer(
     peer: &Peer,
     request: hyper::Request<Incoming>,
     Ends { from, own }: Ends,

@@ -9,7 +9,7 @@
 
 pub mod ask;
 mod dial;
-mod http;
+pub(crate) mod http;
 pub(crate) mod limit;
 pub mod protocol;
 mod udp;
@@ -43,6 +43,14 @@ pub(crate) struct Peer {
     limits: Limits,
 }
 
+impl Peer {
+    /// A peer that nobody has asked yet.
+    pub(crate) fn new(plan: PeerPlan) -> Peer {
+        let limits = Limits::new(plan.rate);
+        Peer { plan, limits }
+    }
+}
+
 /// The secret that the two sides share, from a file.
 ///
 /// # Errors
@@ -65,8 +73,7 @@ pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
     let listen = plan.listen.clone();
-    let limits = Limits::new(plan.rate);
-    let peer = Arc::new(Peer { plan, limits });
+    let peer = Arc::new(Peer::new(plan));
     for at in listen {
         let failed = |what: &'static str| {
             move |error: io::Error| format!("listen on {at} over {what}: {}", errno_name(&error))

@@ -106,7 +106,7 @@ pub(super) fn dump(netlink: &mut Netlink, links: &[Link]) -> io::Result<Vec<Addr
     netlink.dump(RTM_GETADDR, &request, |body, found| found.extend(read(body, links)))
 }
 
-fn read(body: &[u8], links: &[Link]) -> Option<Address> {
+pub(crate) fn read(body: &[u8], links: &[Link]) -> Option<Address> {
     let header = AddressHeader::parse(body).ok()?;
     let family = Family::from_netlink(header.family)?;
     let (mut local, mut address) = (None, None);

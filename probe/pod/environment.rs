@@ -79,7 +79,7 @@ pub fn look(pod: &Pod, resolv_conf: &Path) -> Environment {
 }
 
 /// The environment that these variables and this resolv.conf make.
-fn of(variable: impl Fn(&str) -> Option<String>, resolv: &Reading) -> Environment {
+pub(crate) fn of(variable: impl Fn(&str) -> Option<String>, resolv: &Reading) -> Environment {
     let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
     let listed = |names: [&str; 2]| -> Vec<String> {
         let values = names.into_iter().filter_map(set);

@@ -50,7 +50,7 @@ impl Identity {
 
 /// Looks at this process. Without `/proc`, capabilities and seccomp stay unseen: no system call
 /// for them is in safe reach.
-pub(super) fn look() -> Identity {
+pub(crate) fn look() -> Identity {
     let status = fs::read("/proc/self/status");
     let text = status.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let groups = getgroups().unwrap_or_default();
@@ -78,7 +78,7 @@ fn field<T>(status: &io::Result<String>, name: &str, parse: impl Fn(&str) -> Opt
 }
 
 /// The text behind `name:` at the beginning of a line.
-fn status_value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn status_value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 

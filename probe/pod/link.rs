@@ -77,7 +77,7 @@ pub(super) fn is_unnamed(name: &str) -> bool {
     name.starts_with('#')
 }
 
-fn read(body: &[u8]) -> Option<Link> {
+pub(crate) fn read(body: &[u8]) -> Option<Link> {
     let header = LinkHeader::parse(body).ok()?;
     let (mut name, mut mtu, mut kind, mut hardware) = (None, None, None, None);
     for attribute in attributes(body, HEADER_BYTES) {

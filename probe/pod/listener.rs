@@ -114,7 +114,7 @@ fn no_ipv6(file: &str) -> bool {
 }
 
 /// The waiting sockets in the text of a `/proc/net/{tcp,udp}` table.
-fn proc_listeners(text: &str, transport: Transport) -> Vec<Listener> {
+pub(crate) fn proc_listeners(text: &str, transport: Transport) -> Vec<Listener> {
     text.lines().skip(1).filter_map(|line| proc_listener(line, transport)).collect()
 }
 

@@ -79,7 +79,7 @@ fn is_answer(error: &io::Error) -> bool {
     ["ENETUNREACH", "EINVAL", "EHOSTUNREACH", "EACCES"].contains(&errno.as_str())
 }
 
-fn read(body: &[u8], links: &[Link]) -> Option<Answer> {
+pub(crate) fn read(body: &[u8], links: &[Link]) -> Option<Answer> {
     let header = RouteHeader::parse(body).ok()?;
     let (gateway, link) = next_hop(body, HEADER_BYTES, None);
     let (mut source, mut table) = (None, u32::from(header.table));

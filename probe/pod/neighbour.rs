@@ -57,7 +57,7 @@ pub fn resolution(netlink: &mut Netlink, ip: IpAddr, link: u32) -> io::Result<Re
     }
 }
 
-fn read(body: &[u8]) -> Option<Resolution> {
+pub(crate) fn read(body: &[u8]) -> Option<Resolution> {
     let header = NeighbourHeader::parse(body).ok()?;
     Some(match header.state {
         NeighbourState::Incomplete => Resolution::Incomplete,

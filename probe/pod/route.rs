@@ -65,7 +65,7 @@ pub(super) fn dump(netlink: &mut Netlink, links: &[Link]) -> io::Result<Vec<Rout
 }
 
 /// Reads one message. `RouteMessage` would link the parsers of MPLS, segment routing and others.
-fn read(body: &[u8], links: &[Link], found: &mut Vec<Route>) {
+pub(crate) fn read(body: &[u8], links: &[Link], found: &mut Vec<Route>) {
     let Ok(header) = RouteHeader::parse(body) else { return };
     let Some(family) = Family::from_netlink(header.address_family) else { return };
     let Some(kind) = kind(header.kind) else { return };

@@ -50,7 +50,7 @@ pub(super) fn dump(netlink: &mut Netlink) -> io::Result<Vec<Rule>> {
     netlink.dump(RTM_GETRULE, &RuleHeader::default(), |body, found| found.extend(read(body)))
 }
 
-fn read(body: &[u8]) -> Option<Rule> {
+pub(crate) fn read(body: &[u8]) -> Option<Rule> {
     let header = RuleHeader::parse(body).ok()?;
     let family = Family::from_netlink(header.family)?;
     let mut rule = empty(family, &header);

@@ -7,11 +7,11 @@ mod bytes;
 #[cfg(test)]
 mod corpus_tests;
 mod expected;
-mod legacy;
+pub(crate) mod legacy;
 mod mixed;
 mod model;
 mod name;
-mod nft;
+pub(crate) mod nft;
 mod observe;
 mod packets;
 mod read;

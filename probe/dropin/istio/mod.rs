@@ -78,6 +78,19 @@ pub(super) fn run(arguments: &[String]) -> ExitCode {
     }
 }
 
+/// What the arguments and the environment promise, without a run: for the fuzzer.
+///
+/// # Errors
+/// What Istio or podprobe has against them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn promised(arguments: &[String], variables: &Environment) -> Result<Capture, String> {
+    let settings = Settings::new(command_line::read(arguments)?, variables);
+    refuse_unknown(&settings)?;
+    refusal::check(&settings, variables)?;
+    (app(&settings)?, mode(&settings)?);
+    intent::intent(&settings, variables).map(|intent| intent.capture)
+}
+
 fn lossy(text: &std::ffi::OsStr) -> String {
     text.to_string_lossy().into_owned()
 }

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The environment as it is, foreign bytes replaced.
-pub(super) type Environment = BTreeMap<String, String>;
+pub(crate) type Environment = BTreeMap<String, String>;
 
 /// Every flag's value.
 #[derive(Debug)]

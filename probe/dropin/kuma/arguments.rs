@@ -178,6 +178,12 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
 }
 
 impl Asked {
+    /// Whether a configuration lies in a file.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn names_files(&self) -> bool {
+        !self.configs.iter().all(|config| source::is_inline(config))
+    }
+
     /// The plan: Kuma's promise, as far as the arguments and the configuration declare it; and the
     /// same for whoever runs it, where the proxy's user is not declared. The injector gives this
     /// container the sidecar's (kuma `injector.go`, `NewValidationContainer`).

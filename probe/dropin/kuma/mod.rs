@@ -61,6 +61,21 @@ pub(super) fn run(arguments: &[String]) -> ExitCode {
     validate(&called)
 }
 
+/// The plan of these arguments, without a run and without files: for the fuzzer. None for help.
+///
+/// # Errors
+/// What Kuma or podprobe has against them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn promised(arguments: &[String]) -> Result<Option<Plan>, String> {
+    match arguments::called(arguments)? {
+        Called::Help(_) => Ok(None),
+        Called::Validate(asked) if asked.names_files() => Ok(None),
+        Called::Validate(asked) => {
+            asked.plans(&pod::identity::look()).map(|(plan, _)| Some(plan))
+        }
+    }
+}
+
 fn validate(asked: &Asked) -> ExitCode {
     let plans = match asked.plans(&pod::snapshot(&[]).identity) {
         Ok(plans) => plans,

@@ -39,7 +39,7 @@ fn texts(value: &str) -> Result<Vec<String>, String> {
     if trimmed.is_empty() {
         return Ok(Vec::new());
     }
-    if trimmed.starts_with('{') || trimmed.contains('\n') || trimmed.contains(": ") {
+    if is_inline(trimmed) {
         return Ok(vec![trimmed.to_owned()]);
     }
     if trimmed == "-" || Path::new(trimmed).exists() {
@@ -47,6 +47,12 @@ fn texts(value: &str) -> Result<Vec<String>, String> {
     }
     let paths = trimmed.split(',').map(str::trim).filter(|path| !path.is_empty());
     paths.map(read).collect()
+}
+
+/// Whether the flag's value is the configuration itself.
+pub(super) fn is_inline(value: &str) -> bool {
+    let value = value.trim();
+    value.is_empty() || value.starts_with('{') || value.contains('\n') || value.contains(": ")
 }
 
 fn read(path: &str) -> Result<String, String> {

@@ -70,6 +70,14 @@ pub(super) fn run(arguments: &[String]) -> ExitCode {
     ExitCode::from(report.exit_code)
 }
 
+/// The plan of these arguments, without a run: for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn promised(arguments: &[String]) -> Option<crate::plan::Plan> {
+    let sifted = sift(&Args::command(), arguments);
+    let line = once("linkerd-network-validator".to_owned()).chain(sifted.known);
+    Args::try_parse_from(line).ok().map(|args| args.plan())
+}
+
 fn exit_code(report: &Report) -> u8 {
     match report.verdict {
         _ if report.signal.is_some() => EXIT_UNSUCCESSFUL,

@@ -92,7 +92,7 @@ fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-fn pins(text: &str, names: &[String]) -> Vec<Pin> {
+pub(crate) fn pins(text: &str, names: &[String]) -> Vec<Pin> {
     let of_line = |Line { number, address, names: words }: Line<'_>| {
         let pinned = |name: &&String| words.iter().any(|word| word.eq_ignore_ascii_case(name));
         let pin = |name: &String| Pin { name: name.clone(), address, line: number };

@@ -6,12 +6,12 @@
 mod ask;
 mod asker;
 mod burst;
-mod conf;
+pub(crate) mod conf;
 #[cfg(test)]
 mod conf_tests;
 mod environment;
 mod expansion;
-mod hosts;
+pub(crate) mod hosts;
 mod judge;
 mod judge_drops;
 mod judge_environment;
@@ -20,7 +20,7 @@ mod judge_loss;
 mod judge_names;
 #[cfg(test)]
 mod judge_tests;
-mod message;
+pub(crate) mod message;
 mod names;
 mod observe;
 mod outcome;

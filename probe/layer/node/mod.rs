@@ -5,23 +5,23 @@
 //! each runtime takes, `chain` follows it, `judge` and `active` say what it means.
 
 mod active;
-mod answer;
+pub(crate) mod answer;
 mod chain;
 mod choose;
-mod conf;
+pub(crate) mod conf;
 mod fit;
-mod host;
+pub(crate) mod host;
 mod judge;
-mod mask;
+pub(crate) mod mask;
 mod mesh;
 mod needs;
 mod observe;
 mod pool;
-mod program;
-mod run_plugin;
+pub(crate) mod program;
+pub(crate) mod run_plugin;
 mod runtime;
-mod seen;
-mod spot;
+pub(crate) mod seen;
+pub(crate) mod spot;
 mod tracked;
 mod version;
 

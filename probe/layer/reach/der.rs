@@ -8,7 +8,7 @@ const GENERALIZED_TIME: u8 = 0x18;
 
 /// Seconds since 1970 when it ends; none where the bytes are no certificate.
 #[must_use]
-pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
+pub(crate) fn not_after(certificate: &[u8]) -> Option<i64> {
     let (body, _) = element(certificate, SEQUENCE)?;
     let (mut fields, _) = element(body, SEQUENCE)?;
     if fields.first() == Some(&EXPLICIT_VERSION) {

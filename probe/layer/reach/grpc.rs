@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Uri};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     http::is_envoy,
@@ -10,10 +11,7 @@ use super::{
     target::{Place, Tls},
     trouble::Trouble,
 };
-use crate::{
-    layer::exchange::ended,
-    net::{errno_unless_end, stream::Stream},
-};
+use crate::{layer::exchange::ended, net::errno_unless_end};
 
 /// What is called.
 const METHOD: &str = "/grpc.health.v1.Health/Check";
@@ -26,8 +24,8 @@ const LONGEST: usize = 1024;
 ///
 /// # Errors
 /// One clause: what came in the answer's place.
-pub(super) async fn check(
-    stream: Stream,
+pub(crate) async fn check<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     place: &Place,
     tls: Option<&Tls>,
     service: &str,
@@ -115,7 +113,7 @@ fn message(service: &str) -> Vec<u8> {
 }
 
 /// Field 1 of the response: 0, which is unknown, where it is left out.
-fn serving(received: &[u8]) -> Option<u64> {
+pub(crate) fn serving(received: &[u8]) -> Option<u64> {
     let (frame, mut rest) = received.split_first_chunk::<5>()?;
     let length = u32::from_be_bytes([frame[1], frame[2], frame[3], frame[4]]);
     if frame[0] != 0 || usize::try_from(length) != Ok(rest.len()) {

@@ -7,9 +7,9 @@ mod addresses;
 mod authority;
 mod demand;
 #[cfg(feature = "tls")]
-mod der;
+pub(crate) mod der;
 mod grammar;
-mod grpc;
+pub(crate) mod grpc;
 mod http;
 mod jobs;
 mod judge;

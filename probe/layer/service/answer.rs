@@ -11,7 +11,7 @@ const ALERT: u8 = 0x15;
 pub(super) const ENOUGH: usize = 7;
 
 /// What the first bytes of the answer mean; there is at least one.
-pub(super) fn heard(bytes: &[u8]) -> Outcome {
+pub(crate) fn heard(bytes: &[u8]) -> Outcome {
     match bytes {
         [HANDSHAKE, 3, ..] | [HANDSHAKE] => Outcome::ServerHello,
         [ALERT, 3, _, _, _, _, description, ..] => Outcome::Alert { description: *description },

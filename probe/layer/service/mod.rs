@@ -5,7 +5,7 @@
 //! does a mesh's proxy. So a `ClientHello` is sent and the first bytes of the answer are looked at;
 //! that takes no cryptography. Whose answer it is proves the certificate alone, with `--readyz`.
 
-mod answer;
+pub(crate) mod answer;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
@@ -13,7 +13,7 @@ mod locate;
 mod lost;
 mod observe;
 mod outcome;
-mod ready;
+pub(crate) mod ready;
 
 pub use judge::judge;
 pub use observe::{observe, planned};

@@ -85,7 +85,7 @@ fn host_header(host: &str, port: u16) -> String {
 /// The names of the checks that fail, each on a line that begins with `[-]` (kubernetes
 /// `staging/src/k8s.io/apiserver/pkg/server/healthz`), else the beginning of what is said.
 #[cfg(feature = "tls")]
-fn telling(body: &[u8]) -> String {
+pub(crate) fn telling(body: &[u8]) -> String {
     use crate::layer::exchange::escaped;
 
     let lines = body.split(|byte| *byte == b'\n');

@@ -192,13 +192,13 @@ fn message(kind: u16, flags: u16, sequence: u32, body: &impl Emitable) -> Vec<u8
 
 /// What one datagram said about the dump it belongs to.
 #[derive(Debug, PartialEq, Eq)]
-struct Part {
+pub(crate) struct Part {
     done: bool,
     consistent: bool,
 }
 
 /// Reads the messages of one datagram; those of an earlier, abandoned dump are passed over.
-fn read_datagram(mut bytes: &[u8], sequence: u32, each: &mut dyn FnMut(&[u8])) -> io::Result<Part> {
+pub(crate) fn read_datagram(mut bytes: &[u8], sequence: u32, each: &mut dyn FnMut(&[u8])) -> io::Result<Part> {
     let mut part = Part { done: false, consistent: true };
     while !bytes.is_empty() && !part.done {
         let (message, length) = first_message(bytes)?;

@@ -111,7 +111,7 @@ fn receive(socket: &Socket) -> io::Result<BTreeSet<Kind>> {
     }
 }
 
-fn kinds(mut bytes: &[u8]) -> BTreeSet<Kind> {
+pub(crate) fn kinds(mut bytes: &[u8]) -> BTreeSet<Kind> {
     let mut kinds = BTreeSet::new();
     while bytes.len() >= super::HEADER_BYTES {
         let kind = u16::from_ne_bytes([bytes[4], bytes[5]]);

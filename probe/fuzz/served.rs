@@ -1,0 +1,107 @@
+//! What clients send to podprobe, and what a peer answers it.
+
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::at_once;
+use crate::{
+    net::web::{self, Ends},
+    peer::{
+        Peer, PeerPlan, http,
+        protocol::{Answer, MOST_BYTES, MOST_OCTETS, Request},
+    },
+};
+
+/// A client that says these bytes, closes its side, and keeps what it is told.
+struct Client<'a> {
+    says: &'a [u8],
+    told: Vec<u8>,
+}
+
+impl AsyncRead for &mut Client<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.says).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for &mut Client<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.told.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A request over HTTP to a peer that has a token and dials no port at all.
+pub(super) fn http(bytes: &[u8]) {
+    let plan = PeerPlan {
+        listen: Vec::new(),
+        token: bytes.first().filter(|byte| **byte == b'P').map(|_| "open sesame".to_owned()),
+        ports: Vec::new(),
+        rate: 1000,
+        timeout: Duration::from_millis(1),
+    };
+    let peer = Arc::new(Peer::new(plan));
+    // An address that nobody has (RFC 5737), so that it is not this machine's own.
+    let from = SocketAddr::from(([192, 0, 2, 9], 40_000));
+    let ends = Ends { from, own: [192, 0, 2, 1].into() };
+    let mut client = Client { says: bytes, told: Vec::new() };
+    let answer = move |request, ends| {
+        let peer = peer.clone();
+        async move { http::answer(&peer, request, ends).await }
+    };
+    at_once(web::connection(&mut client, ends, 2 * MOST_OCTETS, answer));
+    let told = client.told;
+    assert!(told.len() <= MOST_BYTES + 512, "{} bytes", told.len());
+    assert!(told.is_empty() || told.starts_with(b"HTTP/1."), "{}", told.escape_ascii());
+    // One request a connection: nothing can be smuggled behind it.
+    let heads = told.windows(9).filter(|w| w.starts_with(b"HTTP/1.") && w[8] == b' ').count();
+    assert!(heads <= 1, "{}", told.escape_ascii());
+}
+
+/// Both documents of the peer's protocol.
+pub(super) fn peer(bytes: &[u8]) {
+    if let Ok(request) = Request::parse(bytes) {
+        assert!(bytes.len() <= MOST_OCTETS);
+        let again = serde_json::to_vec(&request).expect("JSON");
+        // Short forms may be written in more words than one datagram has.
+        if again.len() <= MOST_OCTETS {
+            assert_eq!(Request::parse(&again), Ok(request));
+        }
+    }
+    if let Ok(answer) = Answer::parse(bytes) {
+        let again = serde_json::to_vec(&answer).expect("JSON");
+        assert_eq!(Answer::parse(&again).as_ref(), Ok(&answer));
+        let plain = |words: &String| !words.chars().any(char::is_control) && words.len() <= 800;
+        assert!(answer.refused.as_ref().is_none_or(plain), "{answer:?}");
+        for dialled in &answer.dialled {
+            assert!(dialled.not_tried.as_ref().is_none_or(plain), "{dialled:?}");
+            if let Some(failure) = &dialled.failure {
+                let told = failure.told();
+                assert!(!told.chars().any(char::is_control) && told.len() < 2000, "{told}");
+            }
+        }
+    }
+}
