@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cause::Cause,
+    finding::Layer,
     layer::{dns, link, mtu, node, reach, redirect, route, service},
     plan::Plan,
     pod::{Environment, Look, Pod, track::Drops, wear::Losses},
@@ -81,6 +82,21 @@ impl Seen {
             reach: None,
             mtu: None,
             node: None,
+        }
+    }
+
+    /// Whether the layer was looked at; the links always are.
+    #[must_use]
+    pub fn has(&self, layer: Layer) -> bool {
+        match layer {
+            Layer::Link => true,
+            Layer::Route => self.route.is_some(),
+            Layer::Redirect => self.redirect.is_some(),
+            Layer::Dns => self.dns.is_some(),
+            Layer::Service => self.service.is_some(),
+            Layer::Reach => self.reach.is_some(),
+            Layer::Mtu => self.mtu.is_some(),
+            Layer::Node => self.node.is_some(),
         }
     }
 }

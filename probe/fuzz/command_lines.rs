@@ -86,11 +86,12 @@ pub(super) fn kuma(bytes: &[u8]) {
 ///
 /// # Panics
 /// Where they do not.
-pub(super) fn agree(capture: &Capture) {
+pub(crate) fn agree(capture: &Capture) {
     let pod: [IpAddr; 2] = [[10, 77, 0, 2].into(), "fd77::2".parse().expect("an address")];
     let both = vec![Family::Ipv4, Family::Ipv6];
     for seed in [0, 12_345] {
-        let addresses = Addresses { families: both.clone(), pod: pod.to_vec(), seed, ..Addresses::default() };
+        let addresses =
+            Addresses { families: both.clone(), pod: pod.to_vec(), seed, ..Addresses::default() };
         let all = flows(capture, &addresses);
         assert!(all.len() <= MOST_FLOWS, "{} flows", all.len());
         let mut promised = BTreeMap::new();

@@ -41,7 +41,7 @@ fn value(path: &Path) -> Value {
 
 /// Text, because that is how recordings are read.
 fn read(value: &Value) -> Option<Recording> {
-    serde_json::from_str(&value.to_string()).ok()
+    Recording::parse(&value.to_string()).ok()
 }
 
 /// What stands below the same key in any of the recordings: other facts of the same kind.
@@ -103,7 +103,11 @@ fn size(value: &Value) -> usize {
     }
 }
 
-fn find<'v>(key: String, value: &'v mut Value, left: &mut usize) -> Option<(String, &'v mut Value)> {
+fn find<'v>(
+    key: String,
+    value: &'v mut Value,
+    left: &mut usize,
+) -> Option<(String, &'v mut Value)> {
     if *left == 0 {
         return Some((key, value));
     }
@@ -124,12 +128,27 @@ const NUMBERS: [u64; 12] =
     [0, 1, 2, 53, 127, 255, 1500, 65_535, 65_536, 4_294_967_295, u64::MAX / 2, u64::MAX];
 /// Words that mean something somewhere, or break something.
 const WORDS: [&str; 16] = [
-    "", "lo", "eth0", "EPERM", "ENOENT", "unicast", "unreachable", "0.0.0.0", "::", "10.77.0.2",
-    "fd77::2", "192.0.2.1:80", "a\"b\\c\n\u{1b}[31m\0", "cluster.local", "…", ".",
+    "",
+    "lo",
+    "eth0",
+    "EPERM",
+    "ENOENT",
+    "unicast",
+    "unreachable",
+    "0.0.0.0",
+    "::",
+    "10.77.0.2",
+    "fd77::2",
+    "192.0.2.1:80",
+    "a\"b\\c\n\u{1b}[31m\0",
+    "cluster.local",
+    "…",
+    ".",
 ];
 
 fn change(key: &str, value: &mut Value, what: u8, with: usize) {
-    let foreign = || others().get(key).and_then(|known| known.get(with % known.len().max(1))).cloned();
+    let foreign =
+        || others().get(key).and_then(|known| known.get(with % known.len().max(1))).cloned();
     match (what % 6, &mut *value) {
         (0, Value::Array(items)) if !items.is_empty() => {
             items.remove(with % items.len());

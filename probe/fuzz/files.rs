@@ -5,12 +5,12 @@ use crate::{
     detect,
     layer::dns::{self, conf, hosts},
     net::{counters, proc_tcp},
+    plan::DnsPlan,
     pod::{
         Transport, environment, identity, listener,
         resolv_conf::{LIBC_SERVERS, Reader, read},
         track,
     },
-    plan::DnsPlan,
 };
 
 /// resolv.conf; what stands before a zero byte is `RES_OPTIONS`.

@@ -18,8 +18,7 @@ const SEQUENCE: u32 = 1;
 pub(super) fn netlink(bytes: &[u8]) {
     assert!(notices::kinds(bytes).len() <= notices::Kind::ALL.len());
     let mut bodies = vec![bytes.to_vec()];
-    let _: io::Result<_> =
-        read_datagram(bytes, SEQUENCE, &mut |body| bodies.push(body.to_vec()));
+    let _: io::Result<_> = read_datagram(bytes, SEQUENCE, &mut |body| bodies.push(body.to_vec()));
     let all: usize = bodies.iter().skip(1).map(Vec::len).sum();
     assert!(all <= bytes.len(), "{all} bytes of {}", bytes.len());
     let links: Vec<Link> = bodies.iter().filter_map(|body| link::read(body)).collect();

@@ -5,11 +5,11 @@
 //! sent, and nothing is read but what the kernel says of this process.
 
 mod answers;
-mod command_lines;
+pub(crate) mod command_lines;
 mod files;
 mod kernel;
 mod node;
-mod reports;
+pub(crate) mod reports;
 mod rules;
 mod served;
 #[cfg(test)]

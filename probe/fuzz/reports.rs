@@ -3,7 +3,7 @@
 use super::edit;
 use crate::{
     diff,
-    finding::Severity,
+    finding::{Finding, Layer, Severity, declared},
     judge,
     plan::Mode,
     record::Recording,
@@ -53,6 +53,7 @@ pub(crate) fn hold(recording: &Recording) {
     let whole = recording.seen.is_some() && !recording.course.cut;
     if report.verdict == Verdict::Ok {
         assert!(!failed && report.cause.is_none() && whole, "{report:?}");
+        proved(recording, &report);
     }
     if let Some(cause) = &report.cause {
         let found = |code| report.findings.iter().any(|finding| finding.code == code);
@@ -65,6 +66,23 @@ pub(crate) fn hold(recording: &Recording) {
         assert!(zero || report.exit_code != 0 || chosen(recording), "{report:?}");
     }
     shown(&report);
+}
+
+/// Where everything holds, every layer that was asked for was looked at, and says of something that it
+/// holds, or what could not be seen.
+fn proved(recording: &Recording, report: &Report) {
+    let Recording { plan, seen: Some(seen), .. } = recording else { panic!("nothing was seen") };
+    let lowered = report.findings.iter().any(declared::is_lowered);
+    for layer in plan.layers.iter().filter(|_| !lowered) {
+        let mut findings = report.findings.iter().filter(|finding| finding.layer == *layer);
+        let holds = |finding: &Finding| finding.code.name() == format!("{}-holds", layer.name());
+        let told = findings.any(|f| holds(f) || f.severity == Severity::Unknown);
+        let nothing = *layer == Layer::Reach && plan.reach.targets.is_empty();
+        assert!(seen.has(*layer) && (told || nothing), "{layer:?}: {:?}", report.findings);
+    }
+    if plan.asks(Layer::Redirect) && !lowered {
+        assert!(report.proofs > 0, "{:?}", report.findings);
+    }
 }
 
 /// A plan may say 0 itself, though no command line may.

@@ -1,5 +1,7 @@
 //! From a recording to its report: pure, the same on the pod and on another machine.
 
+#[cfg(test)]
+mod proof_tests;
 mod shorten;
 mod unmet;
 
@@ -39,7 +41,8 @@ pub fn judge(recording: &Recording) -> Report {
     // Of a look that was cut, nobody knows what it would have proved.
     if let Some(seen) = seen.as_ref().filter(|_| !course.cut) {
         let plan = &before_awaiting(plan, seen);
-        findings.extend(unmet::unmet(plan, &findings, &proved, &(&unproved, &unclear)));
+        let unmet = unmet::unmet(plan, &findings, &proved, &(&unproved, &unclear));
+        findings.extend(unmet.or_else(|| unmet::unreached(plan, seen, &findings)));
     }
     let cause = cause(&findings);
     let verdict = match &cause {
@@ -62,16 +65,8 @@ pub fn judge(recording: &Recording) -> Report {
             (Verdict::Fail, Some(cause)) => cause.code.exit_code(cause.layer),
         },
     };
-    let reached = |layer: &Layer| match layer {
-        Layer::Link => true,
-        Layer::Route => seen.as_ref().is_some_and(|seen| seen.route.is_some()),
-        Layer::Redirect => seen.as_ref().is_some_and(|seen| seen.redirect.is_some()),
-        Layer::Dns => seen.as_ref().is_some_and(|seen| seen.dns.is_some()),
-        Layer::Service => seen.as_ref().is_some_and(|seen| seen.service.is_some()),
-        Layer::Reach => seen.as_ref().is_some_and(|seen| seen.reach.is_some()),
-        Layer::Mtu => seen.as_ref().is_some_and(|seen| seen.mtu.is_some()),
-        Layer::Node => seen.as_ref().is_some_and(|seen| seen.node.is_some()),
-    };
+    let reached =
+        |layer: &Layer| *layer == Layer::Link || seen.as_ref().is_some_and(|seen| seen.has(*layer));
     Report {
         schema_version: REPORT_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),

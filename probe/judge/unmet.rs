@@ -8,6 +8,7 @@ use crate::{
     finding::{Code, Finding, Layer, Severity, declared},
     layer::redirect::Proof,
     plan::Plan,
+    record::Seen,
 };
 
 /// How little an unknown explains that these proofs are missing: least, a sender who could not be
@@ -84,6 +85,40 @@ pub(super) fn unmet(
 
 /// The layers above redirection.
 const ABOVE: [Layer; 5] = [Layer::Dns, Layer::Service, Layer::Reach, Layer::Mtu, Layer::Node];
+
+/// A layer that was asked for and of which nothing is known, although nothing is broken that would have
+/// ended the look before: what nobody looked at holds no more than what nobody could look at.
+pub(super) fn unreached(plan: &Plan, seen: &Seen, findings: &[Finding]) -> Option<Finding> {
+    if findings.iter().any(|f| f.severity == Severity::Fail || declared::is_lowered(f)) {
+        return None;
+    }
+    let told = |layer: Layer| {
+        // What redirection proves is counted, and without targets there is nothing to reach.
+        layer == Layer::Redirect
+            || (layer == Layer::Reach && plan.reach.targets.is_empty())
+            || findings.iter().any(|f| {
+                f.layer == layer && (f.code == holds(layer) || f.severity == Severity::Unknown)
+            })
+    };
+    let silent = |layer: &Layer| !seen.has(*layer) || !told(*layer);
+    let layer = plan.layers.iter().copied().find(silent)?;
+    let reason = format!("look at {}: nothing was seen", subject(layer));
+    Some(Finding::new(Code::ProofRequired, "--require", reason))
+}
+
+/// What says that something of the layer is as it should be.
+fn holds(layer: Layer) -> Code {
+    match layer {
+        Layer::Link => Code::LinkHolds,
+        Layer::Route => Code::RouteHolds,
+        Layer::Redirect => Code::RedirectHolds,
+        Layer::Dns => Code::DnsHolds,
+        Layer::Service => Code::ServiceHolds,
+        Layer::Reach => Code::ReachHolds,
+        Layer::Mtu => Code::MtuHolds,
+        Layer::Node => Code::NodeHolds,
+    }
+}
 
 /// What could not be looked at in a layer that was asked for. Among nameservers and among the
 /// peers of full packets one answer is enough; targets and the API server were each meant.

@@ -70,9 +70,7 @@ pub(crate) fn promised(arguments: &[String]) -> Result<Option<Plan>, String> {
     match arguments::called(arguments)? {
         Called::Help(_) => Ok(None),
         Called::Validate(asked) if asked.names_files() => Ok(None),
-        Called::Validate(asked) => {
-            asked.plans(&pod::identity::look()).map(|(plan, _)| Some(plan))
-        }
+        Called::Validate(asked) => asked.plans(&pod::identity::look()).map(|(plan, _)| Some(plan)),
     }
 }
 

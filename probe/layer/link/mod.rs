@@ -39,7 +39,10 @@ pub fn judge(plan: &Plan, pod: &Pod, environment: &Environment) -> Vec<Finding> 
     }
     findings.extend(limits::judge(&environment.limits));
     findings.extend(environment::judge(environment));
-    if !findings.iter().any(|finding| finding.severity == Severity::Fail) {
+    if pod.addresses.seen().is_none() {
+        let reason = format!("addresses not observable: {}", pod.addresses.why());
+        findings.push(Finding::unseen(Layer::Link, "addresses", reason));
+    } else if !findings.iter().any(|finding| finding.severity == Severity::Fail) {
         findings.insert(0, holds(links, pod, environment));
     }
     findings

@@ -14,7 +14,7 @@ use super::{
     who::who,
 };
 use crate::{
-    finding::{Code, Finding, Severity},
+    finding::{Code, Finding, Layer, Severity},
     layer::{attempt::Failure, ladder::Lost},
     plan::Plan,
     pod::{Family, Pod},
@@ -67,7 +67,18 @@ pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
     }
     let mut findings: Vec<Finding> = held.finding().into_iter().collect();
     findings.extend(complaints.into_values().flatten());
+    findings.extend(untried(targets, &known));
     findings
+}
+
+/// Targets that nobody tried to reach.
+fn untried(targets: &[Target], probes: &[&Probe]) -> Vec<Finding> {
+    let tried: BTreeSet<usize> = probes.iter().map(|probe| probe.target).collect();
+    let unseen = |(_, target): (usize, &Target)| {
+        let reason = format!("reach {}: it was not tried", target.name);
+        Finding::unseen(Layer::Reach, &target.name, reason)
+    };
+    targets.iter().enumerate().filter(|(at, _)| !tried.contains(at)).map(unseen).collect()
 }
 
 /// Whether each target is as it should be, by its name; none where that could not be seen.

@@ -11,10 +11,11 @@ use super::{
     flow::{Flow, Promise, Sender},
     flows::{Addresses, flows},
 };
-use crate::capture::{Capture, Cidrs, Dns};
+use crate::capture::{Capture, Cidrs, Dns, Ports};
+use crate::fuzz::command_lines::agree;
 use crate::pod::Family;
-use crate::profile::ISTIO;
-use proptest::prelude::*;
+use crate::profile::{ALL, ISTIO};
+use proptest::{prelude::*, sample::select};
 
 fn dual() -> Addresses {
     Addresses {
@@ -102,23 +103,69 @@ fn dns_capture_moves_port_53_and_repeats_it_with_the_same_source_port() {
     }
 }
 
+/// Any mesh's promise, with lists that overlap and contradict each other.
+fn promises() -> impl Strategy<Value = Capture> {
+    let ports = || prop::collection::vec(prop_oneof![1_u16.., select(PORTS.to_vec())], 0..6);
+    let nets = || prop::collection::vec(select(NETS.to_vec()), 0..4);
+    let profile = select(ALL.to_vec());
+    let lists = (ports(), ports(), ports(), ports(), ports(), nets(), nets());
+    (profile, lists, any::<bool>(), any::<[bool; 3]>()).prop_map(
+        |(profile, lists, dns, [all_nets, all_ports, by_group])| {
+            let (no_out, out, no_in, only_in, tolerated, no_nets, only_nets) = lists;
+            let networks = |list: Vec<&str>| -> Vec<IpNet> {
+                list.into_iter().map(|net| net.parse().expect("a network")).collect()
+            };
+            let mut capture = profile.capture();
+            capture.dns = if dns { profile.dns } else { Dns::NONE };
+            capture.exclude_outbound_ports = no_out;
+            capture.include_outbound_ports = out;
+            capture.exclude_inbound_ports = no_in;
+            capture.tolerated_outbound_ports = tolerated;
+            capture.exclude_outbound_cidrs = networks(no_nets);
+            if !all_ports {
+                capture.include_inbound_ports = Ports::Only(only_in);
+            }
+            if !all_nets {
+                capture.include_outbound_cidrs = Cidrs::Only(networks(only_nets));
+            }
+            capture.only_groups = by_group.then(|| vec![7]);
+            // Without a mesh there is nothing to include.
+            if capture.promises_nothing() { profile.capture() } else { capture }
+        },
+    )
+}
+
+const PORTS: [u16; 8] = [53, 80, 443, 8080, 15001, 15006, 15053, 20_001];
+const NETS: [&str; 8] = [
+    "0.0.0.0/0",
+    "::/0",
+    "192.0.2.0/24",
+    "192.0.2.1/32",
+    "10.77.0.2/32",
+    "fd77::/64",
+    "2001:db8::/32",
+    "127.0.0.0/8",
+];
+
 proptest! {
     #[test]
-    fn flows_never_contradict_themselves(
-        dns in any::<bool>(),
-        seed in any::<u64>(),
-        excluded in prop::collection::vec(1_u16.., 0..6),
-        included in prop::collection::vec(1_u16.., 0..6),
+    fn flows_never_contradict_themselves_nor_their_exclusions(capture in promises()) {
+        agree(&capture);
+    }
+
+    #[test]
+    fn every_flow_but_a_repeated_one_has_a_way_of_its_own(
+        capture in promises(), seed in any::<u64>(),
     ) {
-        let mut capture = ISTIO.capture();
-        capture.dns = if dns { ISTIO.dns } else { Dns::NONE };
-        capture.exclude_outbound_ports = excluded;
-        capture.include_outbound_ports = included;
         let flows = flows(&capture, &Addresses { seed, ..dual() });
-        let mut promised = std::collections::BTreeMap::new();
+        let mut promised = BTreeSet::new();
         for flow in flows.iter().filter(|flow| flow.again.is_none()) {
-            let key = (flow.sender, flow.transport, flow.destination);
-            prop_assert!(promised.insert(key, flow.promise).is_none(), "{flow:?}");
+            let from = flow.source.filter(|_| flow.sender == Sender::Outside);
+            let key = (flow.sender, flow.transport, flow.destination, from);
+            prop_assert!(promised.insert(key), "{flow:?}");
+        }
+        for flow in &flows {
+            prop_assert!(flow.again.is_none_or(|first| first < flows.len()), "{flow:?}");
         }
     }
 }

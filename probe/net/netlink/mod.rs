@@ -198,7 +198,11 @@ pub(crate) struct Part {
 }
 
 /// Reads the messages of one datagram; those of an earlier, abandoned dump are passed over.
-pub(crate) fn read_datagram(mut bytes: &[u8], sequence: u32, each: &mut dyn FnMut(&[u8])) -> io::Result<Part> {
+pub(crate) fn read_datagram(
+    mut bytes: &[u8],
+    sequence: u32,
+    each: &mut dyn FnMut(&[u8]),
+) -> io::Result<Part> {
     let mut part = Part { done: false, consistent: true };
     while !bytes.is_empty() && !part.done {
         let (message, length) = first_message(bytes)?;
