@@ -91,6 +91,15 @@ rules: ## Write manifests/monitoring/prometheus-rule.yaml from rules.yaml
 	@cd manifests/monitoring && { sed -n '1,/^spec:/p' prometheus-rule.yaml; sed 's/^\(.\)/  \1/' rules.yaml; } \
 	    >.prometheus-rule && mv .prometheus-rule prometheus-rule.yaml
 
+# Needs a nightly compiler and cargo-fuzz, and installs both. FUZZ="target …" takes some targets alone.
+.PHONY: fuzz
+fuzz: ## Fuzz every parser of foreign input, each for SECONDS (60)
+	@FUZZ_SECONDS="$(or $(SECONDS),60)" integration/fuzz/run $(FUZZ)
+
+.PHONY: fuzz-keep
+fuzz-keep: ## Take what fuzzing found into the corpora, minimised
+	@integration/fuzz/run --keep $(FUZZ)
+
 .PHONY: lint
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check

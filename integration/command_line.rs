@@ -190,6 +190,12 @@ fn a_recording_gives_the_same_report_again() {
 }
 
 #[test]
+fn a_recording_without_an_end_is_refused() {
+    let run = World::V4.start().run(Who::App, &["check", "--replay", "/dev/zero"]).expect(2);
+    assert!(run.stderr.contains("more than 67108864 bytes"), "{run}");
+}
+
+#[test]
 fn explain_knows_every_code_of_every_report() {
     let rules = [
         Rules::istio(),

@@ -1,7 +1,6 @@
 //! Delivering: run, print, write files and the termination message, return the exit code.
 
 use std::{
-    fs,
     io::{IsTerminal, Write, stdout},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -12,6 +11,7 @@ use std::{
 use clap::Args;
 
 use crate::{
+    diff,
     finding::{Code, Layer},
     judge,
     layer::{
@@ -277,7 +277,7 @@ fn leave_files(report: &Report, output: &OutputArgs) {
 /// Judges a recording from a file.
 #[must_use]
 pub fn replay(file: &Path, output: &OutputArgs) -> ExitCode {
-    let read = fs::read_to_string(file).map_err(|error| error.to_string());
+    let read = diff::read::text(file).map_err(|error| error.to_string());
     match read.and_then(|text| Recording::parse(&text)) {
         Ok(recording) => {
             let report = judge::judge(&recording);

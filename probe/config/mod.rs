@@ -4,6 +4,7 @@
 //! It is read with the same care as what comes from the network: by size before it is parsed, and
 //! no value is built that no flag could take.
 
+pub mod bounded;
 mod target;
 mod value;
 

@@ -31,7 +31,11 @@ pub fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn text(path: &Path) -> io::Result<String> {
+/// A file's text, or standard input's, within the limit.
+///
+/// # Errors
+/// Why it cannot be read, or that it is too long.
+pub fn text(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     if is_stdin(path) {
         io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;

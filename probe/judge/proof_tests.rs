@@ -293,7 +293,7 @@ fn every_recording_of_a_real_look_is_told_as_it_was() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn any_observation_is_judged_and_holds_with_proof_alone(

@@ -5,7 +5,7 @@ use std::{fs, io::Read, path::Path};
 
 use serde_json::Value;
 
-use crate::config::within_limits;
+use crate::config::bounded;
 
 use super::config::Config;
 
@@ -66,10 +66,8 @@ fn read(path: &str) -> Result<String, String> {
 }
 
 pub(super) fn parse(text: &str) -> Result<Value, String> {
-    within_limits(text)?;
-    let value: Value = yaml_serde::from_str(text).map_err(|error| error.to_string())?;
-    match value {
-        Value::Object(_) | Value::Null => Ok(value),
+    match bounded::json(text)? {
+        value @ (Value::Object(_) | Value::Null) => Ok(value),
         _ => Err("not a mapping".to_owned()),
     }
 }
