@@ -65,7 +65,9 @@ fn gather(key: &str, value: &Value, all: &mut BTreeMap<String, Vec<Value>>) {
         Value::Object(fields) => fields.iter().for_each(|(key, value)| gather(key, value, all)),
         // The items of a list are of one kind.
         Value::Array(items) => {
-            items.iter().for_each(|item| gather(&format!("{key}[]"), item, all));
+            for item in items {
+                gather(&format!("{key}[]"), item, all);
+            }
         }
         _ => {}
     }

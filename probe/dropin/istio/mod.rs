@@ -87,7 +87,8 @@ pub(crate) fn promised(arguments: &[String], variables: &Environment) -> Result<
     let settings = Settings::new(command_line::read(arguments)?, variables);
     refuse_unknown(&settings)?;
     refusal::check(&settings, variables)?;
-    (app(&settings)?, mode(&settings)?);
+    app(&settings)?;
+    mode(&settings)?;
     intent::intent(&settings, variables).map(|intent| intent.capture)
 }
 
