@@ -201,7 +201,10 @@ fn unreachable(by: IpAddr, protocol: u8, body: &[u8]) -> Option<(SocketAddr, Ans
     let (ours, _, inner, ports) = ip(&body[ICMP_BYTES..])?;
     let port = ports.first_chunk::<2>().map(|port| u16::from_be_bytes(*port))?;
     let answer = Answer::Unreachable { by, icmp_type, icmp_code };
-    (is_error && [TCP, UDP].contains(&inner)).then_some((SocketAddr::new(ours, port), answer))
+    // A packet of one family is no answer to one of the other.
+    let alike = by.is_ipv4() == (protocol == ICMP) && by.is_ipv4() == ours.is_ipv4();
+    let answers = alike && is_error && [TCP, UDP].contains(&inner);
+    answers.then_some((SocketAddr::new(ours, port), answer))
 }
 
 #[cfg(test)]
@@ -261,6 +264,10 @@ mod tests {
         assert_eq!(read(&error), Some((from, answer)));
         error[20] = 8;
         assert_eq!(read(&error), None, "an echo request is no error");
+        error[20] = 3;
+        error.truncate(28);
+        error.extend(udp(address(ENDS[1].0), address(ENDS[1].1), b"token").expect("one family"));
+        assert_eq!(read(&error), None, "no router of IPv4 refuses what is sent over IPv6");
     }
 
     proptest! {

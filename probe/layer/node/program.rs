@@ -120,7 +120,9 @@ fn elf(bytes: &[u8]) -> Option<Head> {
         let Some(at) = entry.checked_mul(index).and_then(|far| far.checked_add(table)) else {
             break;
         };
-        let read = (number(at, 4), number(at + offset, word), number(at + size, word));
+        // Where there is no such place, there is nothing to read.
+        let field = |far: usize| at.checked_add(far).and_then(|at| number(at, word));
+        let read = (number(at, 4), field(offset), field(size));
         let (Some(kind), Some(start), Some(size)) = read else { break };
         let end = start.saturating_add(size);
         if kind == LOAD {
@@ -157,6 +159,13 @@ mod tests {
         assert_eq!(head(b"#! /bin/sh -e\necho\n"), Head::Script("/bin/sh".to_owned()));
         assert_eq!(head(b"#!\n/bin/sh"), Head::Other);
         assert_eq!(head(b"<html>404</html>"), Head::Other);
+    }
+
+    #[test]
+    fn segments_beyond_the_end_of_all_memory_are_none() {
+        let mut elf = b"\x7fELF\x02\x01".to_vec();
+        elf.resize(64, 0xff);
+        assert!(matches!(head(&elf), Head::Elf { interpreter: None, length: 0, .. }));
     }
 
     #[test]

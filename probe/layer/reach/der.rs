@@ -57,8 +57,13 @@ fn time(tag: u8, text: &str) -> Option<i64> {
     };
     let part = |at: usize| rest[at..at + 2].parse::<i64>().ok();
     let (month, day) = (part(0)?, part(2)?);
-    let seconds = part(4)? * 3600 + part(6)? * 60 + part(8)?;
-    let possible = (1..=12).contains(&month) && (1..=31).contains(&day);
+    let (hour, minute, second) = (part(4)?, part(6)?, part(8)?);
+    let possible = (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    let seconds = hour * 3600 + minute * 60 + second;
     possible.then(|| days(year, month, day) * 86_400 + seconds)
 }
 
@@ -81,7 +86,9 @@ mod tests {
         assert_eq!(time(UTC_TIME, "261121190000Z"), Some(1_795_287_600));
         assert_eq!(time(GENERALIZED_TIME, "20000229235959Z"), Some(951_868_799));
         assert_eq!(time(GENERALIZED_TIME, "99991231235959Z"), Some(253_402_300_799));
-        assert_eq!(time(UTC_TIME, "261321190000Z"), None);
+        for impossible in ["261321190000Z", "261121240000Z", "261121196000Z", "261121190060Z"] {
+            assert_eq!(time(UTC_TIME, impossible), None, "{impossible}");
+        }
         assert_eq!(time(UTC_TIME, "2611211900Z"), None);
     }
 
