@@ -24,6 +24,7 @@ use crate::{
     plan::{Extra, Mode, Plan},
     pod,
     record::Recording,
+    redact,
     report::{
         self, Report, Verdict,
         format::{Format, OutputFile, rendered},
@@ -31,6 +32,7 @@ use crate::{
         progress, termination, text,
     },
     run::{self, Step},
+    secret::masked,
     watch::{self, Question, WatchPlan},
 };
 
@@ -58,6 +60,11 @@ pub struct OutputArgs {
         default_value = "/dev/termination-log"
     )]
     termination_message: PathBuf,
+
+    /// Put other names and addresses in the place of all, the same for the same, so that report and
+    /// recording may be shown to strangers.
+    #[arg(long, env = "PODPROBE_REDACT")]
+    pub redact: bool,
 
     /// The logs.
     #[command(flatten)]
@@ -94,7 +101,7 @@ pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
 
 /// Whether a person watches: one look, told in words on a terminal.
 fn on_terminal(plan: &Plan, output: &OutputArgs) -> bool {
-    !plan.waits && output.output == Format::Text && stdout().is_terminal()
+    !plan.waits && !output.redact && output.output == Format::Text && stdout().is_terminal()
 }
 
 /// Runs a plan that looks once, each layer told as soon as it was looked at.
@@ -136,26 +143,36 @@ pub fn off() -> ExitCode {
 /// # Errors
 /// The exit code where the runtime could not be started; that is told.
 pub fn look(plan: Plan, output: &OutputArgs) -> Result<Report, ExitCode> {
-    let ended = observe(plan, say());
+    let ended = observe(plan, say(output.redact));
     progress::clear();
     kept(ended, output)
 }
 
 /// The report of what was seen, and all that goes to files.
 fn kept(ended: Result<Recording, String>, output: &OutputArgs) -> Result<Report, ExitCode> {
-    let recording = ended.map_err(|problem| {
+    let told = ended.and_then(|recording| tellable(recording, output));
+    let recording = told.map_err(|problem| {
         complain(&problem);
         ExitCode::FAILURE
     })?;
     let report = judge::judge(&recording);
     // First what the kubelet reads: stdout may be a pipe that nobody empties.
     leave_message(&report, &output.termination_message);
-    if let Some(path) = &output.record {
-        let recorded = serde_json::to_string_pretty(&recording).unwrap_or_default();
-        write(path, &recorded);
-    }
+    keep(&recording, output);
     leave_files(&report, output);
     Ok(report)
+}
+
+/// The recording as it may be told: everything else is made from it.
+fn tellable(recording: Recording, output: &OutputArgs) -> Result<Recording, String> {
+    if output.redact { redact::redacted(&recording) } else { Ok(recording) }
+}
+
+/// Leaves the recording in its file, if one was named.
+fn keep(recording: &Recording, output: &OutputArgs) {
+    if let Some(path) = &output.record {
+        write(path, &serde_json::to_string_pretty(recording).unwrap_or_default());
+    }
 }
 
 /// Runs a plan to its end on a runtime of its own; `waiting` is told each look after which another
@@ -199,8 +216,8 @@ pub fn watch(plan: WatchPlan, output: &OutputArgs) -> ExitCode {
     let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
     let published = |report: &Report, recording: &Recording, drifted: bool| {
         leave_files(report, output);
-        if let Some(path) = output.record.as_ref().filter(|_| drifted) {
-            write(path, &serde_json::to_string_pretty(recording).unwrap_or_default());
+        if drifted {
+            keep(recording, output);
         }
     };
     match runtime.and_then(|runtime| runtime.block_on(watch::serve(plan, published))) {
@@ -229,11 +246,18 @@ pub fn ask_watch(at: &[SocketAddr], question: Question) -> ExitCode {
     }
 }
 
-/// Says on stderr what is being waited for, once for each cause.
-fn say() -> impl FnMut(&Report) {
+/// Says on stderr what is being waited for, once for each cause; without its names and addresses where
+/// those are not for everybody.
+fn say(redact: bool) -> impl FnMut(&Report) {
     let mut last_said: Option<Code> = None;
     move |report| {
         let Some(cause) = &report.cause else { return };
+        if redact {
+            if last_said.replace(cause.code) != Some(cause.code) {
+                tracing::info!("waiting: {}", cause.code);
+            }
+            return;
+        }
         progress::show(report.elapsed_ms, cause);
         if last_said != Some(cause.code) {
             tracing::info!("waiting: {}: {}", cause.code, cause.reason);
@@ -257,7 +281,7 @@ pub fn leave_message(report: &Report, path: &Path) {
     if path.as_os_str() != "none"
         && path.exists()
         && let Some(message) = termination::message(report)
-        && let Err(error) = termination::write(path, &message)
+        && let Err(error) = termination::write(path, &masked(&message))
     {
         complain(&format!("write the termination message to {}: {error}", path.display()));
     }
@@ -278,9 +302,11 @@ fn leave_files(report: &Report, output: &OutputArgs) {
 #[must_use]
 pub fn replay(file: &Path, output: &OutputArgs) -> ExitCode {
     let read = diff::read::text(file).map_err(|error| error.to_string());
-    match read.and_then(|text| Recording::parse(&text)) {
+    let parsed = read.and_then(|text| Recording::parse(&text));
+    match parsed.and_then(|recording| tellable(recording, output)) {
         Ok(recording) => {
             let report = judge::judge(&recording);
+            keep(&recording, output);
             leave_files(&report, output);
             hand_out(&report, output);
             ExitCode::from(report.exit_code)
@@ -350,15 +376,15 @@ pub fn bad_usage(problem: &str) -> ExitCode {
 
 /// Prints to stdout; a reader that went away is no failure of the pod.
 pub fn print(text: &str) {
-    let _ = stdout().write_all(text.as_bytes());
+    let _ = stdout().write_all(masked(text).as_bytes());
 }
 
 fn write(path: &Path, text: &str) {
-    if let Err(error) = report::file::write(path, text) {
+    if let Err(error) = report::file::write(path, &masked(text)) {
         complain(&format!("write {}: {error}", path.display()));
     }
 }
 
 fn complain(problem: &str) {
-    let _ = writeln!(std::io::stderr(), "podprobe: {problem}");
+    let _ = writeln!(std::io::stderr(), "podprobe: {}", masked(problem));
 }

@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::secret::Masking;
+
 /// Flags about the logs.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -25,7 +27,7 @@ enum LogFormat {
 /// Sends logs to stderr.
 pub fn start(args: &LogArgs) {
     let logs = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Masking(std::io::stderr()))
         .with_max_level(args.log_level)
         .with_target(false)
         // Said on stderr itself, which panics where stderr is what cannot be written to.

@@ -160,6 +160,9 @@ impl LookArgs {
 
     /// Resolves what was typed; one sentence where the parts contradict each other.
     pub(super) fn into_plan(self, command: &str, layers: &values::Layers) -> Result<Plan, String> {
+        if self.output.redact && (self.plan || command == "watch") {
+            return Err("--redact is for reports and recordings of gate and check".to_owned());
+        }
         let capture = self.promise.capture()?;
         let mut reach = self.reach.into_plan(command)?;
         if self.extra.0.contains(&Extra::EnvProxy) {

@@ -28,7 +28,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 
 use lazy::Lazy;
 pub use look::LookArgs;
@@ -38,7 +41,7 @@ pub use values::duration;
 use crate::{
     deliver, dropin,
     finding::{Code, explain_all, explain_one},
-    logging, profile,
+    logging, profile, secret,
 };
 
 /// Says whether this pod's network is what it was promised to be.
@@ -183,7 +186,11 @@ pub fn dispatch() -> ExitCode {
 
 /// The command with its flags, from everywhere that they may come from; else the problem is told.
 fn parse(words: &[OsString]) -> Result<Command, ExitCode> {
-    let told = |error: clap::Error| {
+    let told = |mut error: clap::Error| {
+        if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
+            let value = secret::target(value);
+            error.insert(ContextKind::InvalidValue, ContextValue::String(value));
+        }
         // A closed stream is no reason for another exit code.
         let _ = error.print();
         ExitCode::from(if error.use_stderr() { 2 } else { 0 })
@@ -224,6 +231,9 @@ fn check(mut args: CheckArgs) -> ExitCode {
     args.look.demand(args.layers.iter().flat_map(|named| named.require.clone()));
     if let Some(file) = &args.replay {
         return deliver::replay(file, &args.look.output);
+    }
+    if args.show_pod && args.look.output.redact {
+        return deliver::bad_usage("--redact is for reports and recordings, not for --show-pod");
     }
     if args.show_pod {
         return match args.look.into_plan("check", &layers) {

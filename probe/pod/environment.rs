@@ -145,9 +145,9 @@ fn entry(word: &str) -> String {
 /// `squid:3128` of `http://user:secret@squid:3128/`: what else it says is nobody's business.
 fn host_and_port(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    host.trim().to_owned()
+    // Before the authority's end is looked for: a password may have a slash that should be encoded.
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    host.split(['/', '?', '#']).next().unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_proxys_password_is_not_kept() {
-        let seen = from(&[("https_proxy", "http://me:s@cr@t@squid:3128/x"), ("NO_PROXY", ".svc")]);
+        let seen = from(&[("https_proxy", "http://me:s@c/r@t@squid:3128/x"), ("NO_PROXY", ".svc")]);
         let squid = Proxy { variable: "https_proxy".into(), address: "squid:3128".into() };
         assert_eq!((seen.proxies, seen.no_proxy), (vec![squid], vec![".svc".to_owned()]));
     }

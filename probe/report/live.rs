@@ -14,6 +14,7 @@ use crate::{
     judge,
     record::{Course, RECORDING_VERSION, Recording},
     run::{Sofar, Step},
+    secret::masked,
 };
 
 /// How often the live line is rewritten.
@@ -149,7 +150,7 @@ fn so_far(sofar: &Sofar) -> Report {
 fn write(text: &str) {
     let mut stdout = stdout();
     // A terminal that went away is no failure of the pod.
-    let _ = stdout.write_all(text.as_bytes());
+    let _ = stdout.write_all(masked(text).as_bytes());
     let _ = stdout.flush();
 }
 

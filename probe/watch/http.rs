@@ -1,6 +1,6 @@
 //! What a watch tells over HTTP: to the kubelet, to Prometheus, to a person with a browser.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use http_body_util::Full;
 use hyper::{
@@ -17,6 +17,7 @@ use crate::{
     net::web,
     peer::limit::{Limits, Of},
     report::json,
+    secret::masked,
 };
 
 /// A request's head is no longer.
@@ -117,9 +118,13 @@ fn ready(state: &Shared) -> Response<Full<Bytes>> {
 fn respond(
     status: StatusCode,
     kind: &'static str,
-    body: impl Into<Bytes>,
+    body: impl Into<Cow<'static, str>>,
 ) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
+    let body = match body.into() {
+        Cow::Borrowed(own) => Bytes::from_static(own.as_bytes()),
+        Cow::Owned(told) => Bytes::from(masked(&told).into_owned()),
+    };
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -1,7 +1,9 @@
 //! Secrets in configurations: they are no matter of a report, nor of a recording.
 
-/// Parts of the keys whose values are secret, such as Calico's old `k8s_auth_token`.
-const SECRET: [&str; 4] = ["token", "password", "secret", "key_data"];
+/// Parts of the keys whose values are secret, such as Calico's old `k8s_auth_token`, without the marks
+/// between their words.
+const SECRET: [&str; 7] =
+    ["token", "passw", "secret", "keydata", "apikey", "credential", "authorization"];
 
 /// The text with an asterisk for each character of a secret value: lines and columns stay.
 #[must_use]
@@ -12,7 +14,7 @@ pub fn masked(text: &str) -> String {
         out.push_str(before);
         out.push_str(string);
         rest = after;
-        let key = string.to_ascii_lowercase();
+        let key: String = string.to_ascii_lowercase().replace(['_', '-'], "");
         let colon = rest.trim_start().starts_with(':');
         if colon && SECRET.iter().any(|secret| key.contains(secret)) {
             let Some((before, value, after)) = next_string(rest) else { break };
@@ -56,6 +58,13 @@ mod tests {
         let text = r#"{"policy": {"k8s_auth_token": "abc\"d", "type": "k8s"}}"#;
         let masked = masked(text);
         assert_eq!(masked, r#"{"policy": {"k8s_auth_token": "******", "type": "k8s"}}"#);
+    }
+
+    #[test]
+    fn keys_are_read_however_they_are_written() {
+        let text = r#"{"client-key-data": "a", "clientKeyData": "b", "apiKey": "c", "db_passwd": "d"}"#;
+        let told = r#"{"client-key-data": "*", "clientKeyData": "*", "apiKey": "*", "db_passwd": "*"}"#;
+        assert_eq!(masked(text), told);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use super::{
     parameters::Parameters,
     target::{Families, Host, Kind, Target, Tls},
 };
-use crate::pod::{Family, Transport};
+use crate::{
+    pod::{Family, Transport},
+    secret,
+};
 
 /// The schemes, and what is missing in a build without TLS.
 const SCHEMES: [&str; 9] = ["tcp", "tls", "http", "https", "dns", "udp", "icmp", "grpc", "grpcs"];
@@ -19,7 +22,7 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Target, String> {
-        parse(text).map_err(|problem| format!("{:?}: {problem}", shown(text)))
+        parse(text).map_err(|problem| format!("{:?}: {problem}", shown(&secret::target(text))))
     }
 }
 

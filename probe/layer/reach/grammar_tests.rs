@@ -120,7 +120,7 @@ fn the_wrong_piece_is_named() {
         ("tcp://h:80/path", "no paths"),
         ("ftp://h:21", "\"ftp\" is no scheme"),
         ("tcp://h:80?timout=2s", "did you mean timeout?"),
-        ("tcp://h:80?timeout", "has no value"),
+        ("tcp://h:80?timeout", "a parameter has no value"),
         ("tcp://h:80?timeout=soon", "timeout=\"soon\""),
         ("tcp://h:80?timeout=0s", "timeout is 0"),
         ("tcp://h:80?timeout=1s&timeout=2s", "twice"),

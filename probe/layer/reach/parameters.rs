@@ -49,8 +49,10 @@ impl Parameters {
     pub(super) fn parse(scheme: &str, query: &str) -> Result<Parameters, String> {
         let mut given: Vec<(String, String)> = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) =
-                pair.split_once('=').ok_or_else(|| format!("parameter {pair:?} has no value"))?;
+            // It is not quoted: it may be the end of a token that has an & in it.
+            let (key, value) = pair
+                .split_once('=')
+                .ok_or("a parameter has no value: an & within a value is written as %26")?;
             if !COMMON.contains(&key) && !own(scheme).contains(&key) {
                 return Err(unknown(scheme, key));
             }

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     layer::dns::Record,
@@ -45,7 +45,8 @@ pub enum Kind {
         place: Place,
         /// For `https`.
         tls: Option<Tls>,
-        /// Path and query, from the slash on.
+        /// Path and query, from the slash on. A recording has no query: there may be a token in it.
+        #[serde(serialize_with = "without_query")]
         path: String,
         /// The statuses that are right; none stands for 200 to 399.
         status: Vec<u16>,
@@ -65,9 +66,11 @@ pub enum Kind {
     Udp {
         /// Where.
         place: Place,
-        /// The datagram.
+        /// The datagram. A recording has zeros: it may be a password, as SNMP has it.
+        #[serde(serialize_with = "as_zeros")]
         send: Vec<u8>,
-        /// What the answer must begin with.
+        /// What the answer must begin with; likewise.
+        #[serde(serialize_with = "as_zeros")]
         answer: Vec<u8>,
     },
     /// An answer to an echo request.
@@ -81,6 +84,17 @@ pub enum Kind {
         /// The service asked about; empty for the whole server.
         service: String,
     },
+}
+
+fn without_query<S: Serializer>(path: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match path.split_once('?') {
+        Some((path, _)) => serializer.collect_str(&format_args!("{path}?***")),
+        None => serializer.serialize_str(path),
+    }
+}
+
+fn as_zeros<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(bytes.iter().map(|_| 0))
 }
 
 /// What a TLS target must show.
