@@ -26,6 +26,8 @@ mod dropin;
 mod harness;
 /// A gate whose time is short.
 mod haste;
+/// What strangers do to whoever listens.
+mod hostile;
 /// The image and the bill of materials.
 mod images;
 /// What arrives from outside, made inside.

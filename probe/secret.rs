@@ -81,10 +81,16 @@ mod tests {
     fn users_and_passwords_are_masked_wherever_a_url_stands() {
         for (text, told) in [
             ("ask http://me:word@host:80/x", "ask http://***@host:80/x"),
-            ("\"https://token@host\" and http://a:b@[::1]:2", "\"https://***@host\" and http://***@[::1]:2"),
+            (
+                "\"https://token@host\" and http://a:b@[::1]:2",
+                "\"https://***@host\" and http://***@[::1]:2",
+            ),
             ("http://me:wo/rd@host", "http://***@host"),
             ("http://me:w@rd@host", "http://***@host"),
-            (r#"{"etcd":"http://u:p@h:1,http://u:p@h:2"}"#, r#"{"etcd":"http://***@h:1,http://***@h:2"}"#),
+            (
+                r#"{"etcd":"http://u:p@h:1,http://u:p@h:2"}"#,
+                r#"{"etcd":"http://***@h:1,http://***@h:2"}"#,
+            ),
         ] {
             assert_eq!(masked(text), told);
         }
@@ -92,7 +98,9 @@ mod tests {
 
     #[test]
     fn what_is_no_user_stays() {
-        for text in ["http://host/@me", "me@host", "http://[fd00::1]:80/", "tcp://10.0.0.1:80 a@b", "://"] {
+        for text in
+            ["http://host/@me", "me@host", "http://[fd00::1]:80/", "tcp://10.0.0.1:80 a@b", "://"]
+        {
             assert_eq!(masked(text), text);
         }
     }

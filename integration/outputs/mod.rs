@@ -4,6 +4,7 @@ mod diff;
 mod forms;
 mod samples;
 mod schema;
+mod secrets;
 mod severity;
 
 use crate::world::{Pod, World, sh};

@@ -41,7 +41,7 @@ fn peer(pod: &Pod, more: &[&str]) -> (Serving, SocketAddr) {
 }
 
 /// One HTTP request from the node; the status and the body.
-fn ask(pod: &Pod, at: SocketAddr, head: &str, body: &str) -> (u16, String) {
+pub fn ask(pod: &Pod, at: SocketAddr, head: &str, body: &str) -> (u16, String) {
     let text = format!("{head}\r\nHost: peer\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     pod.node.run(move || {
         let mut stream = TcpStream::connect(at).expect("connect to the peer");

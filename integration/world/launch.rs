@@ -73,6 +73,8 @@ pub struct Launch<'p> {
     root: Option<String>,
     /// A person watches: stdout is a pseudo-terminal of 100 columns.
     watched: bool,
+    /// A command that starts the program.
+    starter: String,
 }
 
 impl<'p> Launch<'p> {
@@ -86,6 +88,7 @@ impl<'p> Launch<'p> {
             stage: None,
             root: None,
             watched: false,
+            starter: std::env::var("PODPROBE_TEST_WRAPPER").unwrap_or_default(),
         }
     }
 
@@ -110,6 +113,13 @@ impl<'p> Launch<'p> {
     /// On a pseudo-terminal of 100 columns, made by script(1).
     pub fn watched(mut self) -> Self {
         self.watched = true;
+        self
+    }
+
+    /// By this command, with the program and its arguments behind it; by default what
+    /// `PODPROBE_TEST_WRAPPER` says, for whoever looks at the runs of all tests (`integration/seccomp`).
+    pub fn by(mut self, starter: &str) -> Self {
+        self.starter = starter.to_owned();
         self
     }
 
@@ -142,7 +152,7 @@ impl<'p> Launch<'p> {
         match &self.root {
             Some(root) => line.extend(["chroot".into(), root.clone(), "/podprobe".into()]),
             None => {
-                line.extend(wrapper());
+                line.extend(self.starter.split_whitespace().map(String::from));
                 line.push(self.pod.program().display().to_string());
             }
         }
@@ -168,13 +178,6 @@ impl<'p> Launch<'p> {
     }
 }
 
-/// What podprobe is started by, where somebody wants to look at all runs of all tests or to confine them
-/// (`integration/seccomp`).
-fn wrapper() -> Vec<String> {
-    let words = std::env::var("PODPROBE_TEST_WRAPPER").unwrap_or_default();
-    words.split_whitespace().map(String::from).collect()
-}
-
 /// A started run.
 pub struct Running {
     pid: Pid,
@@ -189,6 +192,14 @@ impl Running {
         let (tell, end) = channel();
         thread::spawn(move || tell.send(child.wait_with_output().expect("wait")));
         Running { pid, command, start, end }
+    }
+
+    /// The most memory that it had so far, in KiB (`VmHWM`, proc(5)).
+    pub fn peak_kib(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// Sends it a signal.

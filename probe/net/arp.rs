@@ -61,18 +61,22 @@ pub fn sender(packet: &[u8]) -> Option<(Ipv4Addr, Hardware)> {
 /// `struct sockaddr_ll` of everybody who speaks ARP on the link.
 fn everybody_on(link: u32) -> SockAddr {
     let mut storage = SockAddrStorage::zeroed();
+    // SAFETY: sockaddr_ll is one of the address types that the storage has room and alignment for, and all
+    // of its fields are integers, of which zeros are values.
     #[expect(unsafe_code, reason = "socket2 has no safe address of packet sockets")]
-    // SAFETY: sockaddr_ll is one of the address types that the storage is made for, all of its
-    // fields are numbers, and the length given is its own.
+    let address: &mut libc::sockaddr_ll = unsafe { storage.view_as() };
+    address.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or_default();
+    address.sll_protocol = PROTOCOL;
+    // 0 would be every link: an index that is none is refused by bind(2) and sendto(2).
+    address.sll_ifindex = i32::try_from(link).unwrap_or(-1);
+    address.sll_halen = 6;
+    address.sll_addr[..6].copy_from_slice(&EVERYBODY);
+    let length = std::mem::size_of::<libc::sockaddr_ll>();
+    let length = libc::socklen_t::try_from(length).unwrap_or_default();
+    // SAFETY: the storage has a sockaddr_ll whose family says so, and the length is its own.
+    #[expect(unsafe_code, reason = "socket2 has no safe address of packet sockets")]
     unsafe {
-        let address: &mut libc::sockaddr_ll = storage.view_as();
-        address.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or_default();
-        address.sll_protocol = PROTOCOL;
-        address.sll_ifindex = i32::try_from(link).unwrap_or_default();
-        address.sll_halen = 6;
-        address.sll_addr[..6].copy_from_slice(&EVERYBODY);
-        let length = std::mem::size_of::<libc::sockaddr_ll>();
-        SockAddr::new(storage, libc::socklen_t::try_from(length).unwrap_or_default())
+        SockAddr::new(storage, length)
     }
 }
 

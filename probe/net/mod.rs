@@ -20,6 +20,7 @@ pub mod ping;
 pub mod proc_tcp;
 pub mod segment;
 pub mod sock_diag;
+mod sockopt;
 pub mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;

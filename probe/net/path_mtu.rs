@@ -4,6 +4,8 @@ use std::{io, os::fd::AsRawFd};
 
 use nix::libc;
 
+use super::sockopt;
+
 /// Room for `struct tcp_info` of kernels to come; each one fills in what it has.
 const ROOM: usize = 256;
 /// `tcpi_options`: each packet carries timestamps (linux/tcp.h).
@@ -38,24 +40,8 @@ pub struct Info {
 /// What getsockopt(2) returns; `InvalidData` from a kernel that knows less than Linux 4.1.
 pub fn info(socket: &impl AsRawFd) -> io::Result<Info> {
     let mut bytes = [0_u8; ROOM];
-    let mut length = libc::socklen_t::try_from(ROOM).unwrap_or_default();
-    #[expect(unsafe_code, reason = "nix and socket2 have no TCP_INFO that any kernel can fill")]
-    // SAFETY: the pointers are to live, writable memory of the lengths given, and the kernel
-    // writes no more than `length` bytes.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            bytes.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let length = usize::try_from(length).unwrap_or_default();
-    read(&bytes[..length.min(ROOM)]).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    let length = sockopt::get(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut bytes)?;
+    read(&bytes[..length]).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Offsets of linux/tcp.h, the same for every architecture.
@@ -88,8 +74,9 @@ pub fn ignore_learned(socket: &impl AsRawFd, ipv6: bool) -> io::Result<()> {
         (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)
     };
     let length = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or_default();
+    // SAFETY: the descriptor is open as long as its owner is borrowed, and the pointer is to a live integer of
+    // the length given, which the kernel reads and does not keep.
     #[expect(unsafe_code, reason = "nix and socket2 do not have this option")]
-    // SAFETY: the pointer is to a live integer of the length given, which the kernel reads.
     let result = unsafe {
         libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), length)
     };

@@ -100,9 +100,10 @@ impl Tun {
         };
         let name = name(number);
         request.name[..name.len()].copy_from_slice(name.as_bytes());
+        // SAFETY: the descriptor is open. TUNSETIFF reads and writes one `struct ifreq`, which is what the
+        // pointer leads to (a test compares the sizes), and keeps no reference to it. Whatever it writes
+        // are integers, and the name is not read again.
         #[expect(unsafe_code, reason = "no safe wrapper of this ioctl is linked")]
-        // SAFETY: TUNSETIFF reads and writes one `struct ifreq`, which is what the pointer leads to,
-        // and keeps no reference to it.
         let made =
             unsafe { libc::ioctl(descriptor.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
         Errno::result(made).map_err(|errno| ("make a TUN device", errno.into()))?;
@@ -116,11 +117,11 @@ impl Tun {
     /// # Errors
     /// What epoll(7) returns.
     pub fn watched(self) -> io::Result<AsyncFd<Tun>> {
+        // SAFETY: a `Tun` owns its descriptor, always gives the same one, and closes it only with itself.
         #[expect(
             unsafe_code,
             reason = "tokio leaves it to the caller that the descriptor stays open"
         )]
-        // SAFETY: a `Tun` owns its descriptor, always gives the same one, and closes it only with itself.
         let watched = unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) };
         Ok(watched?)
     }

@@ -1,6 +1,7 @@
 //! Serving HTTP/1.1: one request a connection, for nobody long, and for nobody many at once.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -18,7 +19,8 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 
@@ -36,8 +38,9 @@ pub struct Ends {
     pub own: IpAddr,
 }
 
-/// Serves one listener for ever. Where `room` is used up, new connections wait in the backlog; who
-/// has its `share` of them gets no more. A request's head may be as long as `most` bytes.
+/// Serves one listener for ever. Where `room` is used up, the oldest connection gives way: who asks in
+/// earnest has his answer within milliseconds, and who says nothing shall keep nobody out. Who has its
+/// `share` gets no more. A request's head may be as long as `most` bytes.
 pub async fn serve<S, A, F>(
     listener: TcpListener,
     room: Arc<Semaphore>,
@@ -49,21 +52,40 @@ pub async fn serve<S, A, F>(
     A: Fn(Request<Incoming>, Ends) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
+    let mut served = VecDeque::new();
     loop {
-        // Never closed, so never an error.
-        let Ok(permit) = room.clone().acquire_owned().await else { return };
         let Ok((stream, from)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
         let Some(share) = share(from.ip()) else { continue };
         let Ok(own) = stream.local_addr().map(|own| own.ip()) else { continue };
+        let Some(permit) = place(&room, &mut served).await else { return };
         let answer = answer.clone();
-        tokio::spawn(async move {
+        served.retain(|task: &JoinHandle<()>| !task.is_finished());
+        served.push_back(tokio::spawn(async move {
             // Whoever is too slow is cut off.
             let _ = timeout(LIFE, connection(stream, Ends { from, own }, most, answer)).await;
             drop((share, permit));
-        });
+        }));
+    }
+}
+
+/// A place in the room, of the oldest of these if there is no other.
+async fn place(
+    room: &Arc<Semaphore>,
+    served: &mut VecDeque<JoinHandle<()>>,
+) -> Option<OwnedSemaphorePermit> {
+    loop {
+        if let Ok(permit) = room.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        // All of them may be another listener's. The room is never closed, so it is never an error.
+        let Some(oldest) = served.pop_front() else {
+            return room.clone().acquire_owned().await.ok();
+        };
+        oldest.abort();
+        let _ = oldest.await;
     }
 }
 

@@ -3,13 +3,13 @@
 //! Asking for a table makes it, with its hooks: only names that the kernel lists may be asked for
 //! (kernel `net/netfilter/x_tables.c`, `xt_find_table_lock`).
 
-#![expect(unsafe_code, reason = "no crate wraps these two socket options")]
-
-use std::{io, os::fd::AsRawFd};
+use std::io;
 
 use nix::errno::Errno;
 use nix::libc::{self, SOL_IP, SOL_IPV6, c_int};
 use socket2::{Domain, Socket, Type};
+
+use super::sockopt;
 
 /// `IPT_SO_GET_INFO` and `IP6T_SO_GET_INFO`.
 const GET_INFO: c_int = 64;
@@ -49,7 +49,7 @@ pub fn table(ipv6: bool, name: &str) -> io::Result<Blob> {
     }
     for _ in 0..TRIES {
         let mut info = named(name, INFO_BYTES);
-        get(&socket, level, GET_INFO, &mut info)?;
+        sockopt::get(&socket, level, GET_INFO, &mut info)?;
         let size = info.get(SIZE_AT..).and_then(<[u8]>::first_chunk).copied();
         let size = size.map_or(0, u32::from_ne_bytes);
         let length = usize::try_from(size).unwrap_or(usize::MAX);
@@ -58,8 +58,8 @@ pub fn table(ipv6: bool, name: &str) -> io::Result<Blob> {
         }
         let mut entries = named(name, ENTRIES_HEADER + length);
         entries[NAME_BYTES..NAME_BYTES + 4].copy_from_slice(&size.to_ne_bytes());
-        match get(&socket, level, GET_ENTRIES, &mut entries) {
-            Ok(()) => return Ok(Blob { info, entries: entries.split_off(ENTRIES_HEADER) }),
+        match sockopt::get(&socket, level, GET_ENTRIES, &mut entries) {
+            Ok(_) => return Ok(Blob { info, entries: entries.split_off(ENTRIES_HEADER) }),
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
             Err(error) => return Err(error),
         }
@@ -72,20 +72,4 @@ fn named(name: &str, length: usize) -> Vec<u8> {
     let mut buffer = vec![0; length];
     buffer[..name.len()].copy_from_slice(name.as_bytes());
     buffer
-}
-
-fn get(socket: &Socket, level: c_int, option: c_int, buffer: &mut [u8]) -> io::Result<()> {
-    let mut length = libc::socklen_t::try_from(buffer.len()).map_err(|_| Errno::EFBIG)?;
-    // SAFETY: the kernel writes at most `length` bytes, which are the buffer's, and the buffer
-    // outlives the call.
-    let returned = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            level,
-            option,
-            buffer.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    if returned == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -11,10 +11,47 @@ use super::address;
 /// Labels of names that every cluster has, and ends of public names: they tell nothing, and podprobe
 /// knows what they mean.
 const LABELS: [&str; 41] = [
-    "", "arpa", "cilium", "cluster", "cni", "com", "conf", "config", "consul", "default", "dns", "example",
-    "in", "in-addr", "internal", "invalid", "io", "ip6", "istio", "k8s", "kube-dns", "kube-public",
-    "kube-system", "kuma", "kubernetes", "lan", "linkerd", "local", "localdomain", "localhost", "net",
-    "org", "pod", "projectcalico", "sidecar", "svc", "test", "traffic", "www", "resolver", "_dns",
+    "",
+    "arpa",
+    "cilium",
+    "cluster",
+    "cni",
+    "com",
+    "conf",
+    "config",
+    "consul",
+    "default",
+    "dns",
+    "example",
+    "in",
+    "in-addr",
+    "internal",
+    "invalid",
+    "io",
+    "ip6",
+    "istio",
+    "k8s",
+    "kube-dns",
+    "kube-public",
+    "kube-system",
+    "kuma",
+    "kubernetes",
+    "lan",
+    "linkerd",
+    "local",
+    "localdomain",
+    "localhost",
+    "net",
+    "org",
+    "pod",
+    "projectcalico",
+    "sidecar",
+    "svc",
+    "test",
+    "traffic",
+    "www",
+    "resolver",
+    "_dns",
 ];
 /// Ends of file names, which are no domains.
 const FILES: [&str; 9] =
@@ -62,7 +99,8 @@ impl Words {
     fn token(&mut self, token: &str, after: &str, known: bool) -> String {
         // The end of a sentence is no part of a name.
         let bare = token.trim_end_matches(['.', ':']);
-        let (address, zone) = bare.split_once('%').map_or((bare, ""), |(ip, _)| (ip, &bare[ip.len()..]));
+        let (address, zone) =
+            bare.split_once('%').map_or((bare, ""), |(ip, _)| (ip, &bare[ip.len()..]));
         let told = if let Ok(ip) = address.parse::<IpAddr>() {
             let told = match prefix(after) {
                 Some(length) => address::other_network(ip, length, &self.key),
@@ -141,9 +179,16 @@ mod tests {
     #[test]
     fn a_name_is_another_and_always_the_same() {
         let mut words = words();
-        let told = words.hidden("search prod.svc.corp.example corp.example\nask db.corp.example.", true);
-        assert_eq!(told, "search name-1.svc.name-2.example name-2.example\nask name-3.name-2.example.");
-        assert_eq!(words.hidden("https://DB.corp.example:443/x", false), "https://name-3.name-2.example:443/x");
+        let told =
+            words.hidden("search prod.svc.corp.example corp.example\nask db.corp.example.", true);
+        assert_eq!(
+            told,
+            "search name-1.svc.name-2.example name-2.example\nask name-3.name-2.example."
+        );
+        assert_eq!(
+            words.hidden("https://DB.corp.example:443/x", false),
+            "https://name-3.name-2.example:443/x"
+        );
         assert_eq!(words.hidden("payments: no", false), "name-4: no");
     }
 
@@ -158,8 +203,15 @@ mod tests {
     #[test]
     fn addresses_are_found_wherever_they_stand() {
         for text in [
-            "10.1.2.3", "10.1.2.3:80", "[fd00::7]:80", "fe80::7%eth0", "-d 10.1.0.0/16 -j X",
-            "is refused by 10.1.2.3.", "tcp://[fd00::7]:80", "it (10.1.2.3) is gone", "::ffff:10.1.2.3",
+            "10.1.2.3",
+            "10.1.2.3:80",
+            "[fd00::7]:80",
+            "fe80::7%eth0",
+            "-d 10.1.0.0/16 -j X",
+            "is refused by 10.1.2.3.",
+            "tcp://[fd00::7]:80",
+            "it (10.1.2.3) is gone",
+            "::ffff:10.1.2.3",
         ] {
             let told = words().hidden(text, false);
             assert_ne!(told, text);
@@ -170,8 +222,16 @@ mod tests {
     #[test]
     fn what_is_neither_name_nor_address_stays() {
         for text in [
-            "/etc/resolv.conf", "0.1.0", "/opt/cni/bin", "after 2500 ms", "15001:15006",
-            "kubernetes.default.svc.cluster.local.", "nothing. Then", "lo", "02:", "/run/x.sock",
+            "/etc/resolv.conf",
+            "0.1.0",
+            "/opt/cni/bin",
+            "after 2500 ms",
+            "15001:15006",
+            "kubernetes.default.svc.cluster.local.",
+            "nothing. Then",
+            "lo",
+            "02:",
+            "/run/x.sock",
         ] {
             assert_eq!(words().hidden(text, false), text);
         }

@@ -1,6 +1,6 @@
 //! What a watch tells over HTTP: to the kubelet, to Prometheus, to a person with a browser.
 
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use http_body_util::Full;
 use hyper::{
@@ -14,12 +14,14 @@ use tokio::net::TcpListener;
 
 use super::{document, metrics, process::Process, state::Shared};
 use crate::{
-    net::web,
+    net::web::{self, Ends},
     peer::limit::{Limits, Of},
-    report::json,
     secret::masked,
 };
 
+/// Requests a second from one source, after a burst of four times as many: a page asks for five, once, and
+/// then for two, and reports of many targets take milliseconds of the thread that looks.
+const RATE: u32 = 100;
 /// A request's head is no longer.
 const MOST_HEAD: usize = 16 * 1024;
 /// The page takes nothing from elsewhere, and nobody may put it into a frame.
@@ -33,13 +35,18 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Serves one listener for ever.
 pub(super) async fn serve(state: Shared, listener: TcpListener) {
-    // Of the peer's limits, those of connections: a prober must not be kept out by a flood.
-    let limits = Arc::new(Limits::new(1));
+    // Of the peer's limits, those of connections and requests: a prober must not be kept out by a flood.
+    let limits = Arc::new(Limits::new(RATE));
     let room = limits.connections.clone();
-    let share = move |source| limits.share(source, Of::Connections);
-    let answer = move |request: Request<Incoming>, _| {
-        let answer = answer(&state, request.method(), request.uri().path());
-        std::future::ready(answer)
+    let shares = limits.clone();
+    let share = move |source| shares.share(source, Of::Connections);
+    let answer = move |request: Request<Incoming>, ends: Ends| {
+        let admitted = limits.admits(ends.from.ip(), Instant::now());
+        std::future::ready(if admitted {
+            answer(&state, request.method(), request.uri().path())
+        } else {
+            respond(StatusCode::TOO_MANY_REQUESTS, TEXT, "too many requests from this source\n")
+        })
     };
     web::serve(listener, room, share, MOST_HEAD, answer).await;
 }
@@ -56,16 +63,18 @@ fn answer(state: &Shared, method: &Method, path: &str) -> Response<Full<Bytes>> 
         "/metrics" => {
             let process = Process::look();
             let text = metrics::exposition(&state.lock(), process.as_ref());
-            respond(StatusCode::OK, OPENMETRICS, text)
+            respond(StatusCode::OK, OPENMETRICS, harmless(&text))
         }
         "/report.json" => {
-            let report = state.lock().report.clone();
-            match report {
-                Some(report) => respond(StatusCode::OK, JSON, json::document(&report)),
+            // One text for all who ask: who reads slowly keeps it, and there may be many.
+            match state.lock().shown() {
+                Some(report) => respond(StatusCode::OK, JSON, report),
                 None => respond(StatusCode::SERVICE_UNAVAILABLE, JSON, "null\n"),
             }
         }
-        "/history.json" => respond(StatusCode::OK, JSON, document::history(&state.lock())),
+        "/history.json" => {
+            respond(StatusCode::OK, JSON, harmless(&document::history(&state.lock())))
+        }
         "/" => respond(StatusCode::OK, "text/html; charset=utf-8", include_str!("page.html")),
         "/page.css" => respond(StatusCode::OK, "text/css", include_str!("page.css")),
         "/page.js" => respond(StatusCode::OK, SCRIPT, include_str!("page.js")),
@@ -85,7 +94,7 @@ fn startup(state: &Shared) -> Response<Full<Bytes>> {
         || "nothing was looked at yet".to_owned(),
         |cause| format!("{}: {}", cause.code, cause.reason),
     );
-    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("did not hold yet: {why}\n"))
+    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, harmless(&format!("did not hold yet: {why}\n")))
 }
 
 fn alive(state: &Shared) -> Response<Full<Bytes>> {
@@ -112,19 +121,20 @@ fn ready(state: &Shared) -> Response<Full<Bytes>> {
     let cause = state.report.as_ref().and_then(|report| report.cause.as_ref());
     let why = cause.map(|cause| format!(": {}: {}", cause.code, cause.reason)).unwrap_or_default();
     let text = format!("broken: {}{why}\n", names.join(", "));
-    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, harmless(&text))
+}
+
+/// Text without secrets.
+fn harmless(text: &str) -> String {
+    masked(text).into_owned()
 }
 
 fn respond(
     status: StatusCode,
     kind: &'static str,
-    body: impl Into<Cow<'static, str>>,
+    body: impl Into<Bytes>,
 ) -> Response<Full<Bytes>> {
-    let body = match body.into() {
-        Cow::Borrowed(own) => Bytes::from_static(own.as_bytes()),
-        Cow::Owned(told) => Bytes::from(masked(&told).into_owned()),
-    };
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use hyper::body::Bytes;
+
 use super::{
     drift::{self, Say, Voice},
     history::{Change, History},
@@ -17,7 +19,8 @@ use crate::{
     finding::{Layer, Severity},
     net::netlink::notices::Kind,
     plan::Mode,
-    report::{Report, Verdict},
+    report::{Report, Verdict, json},
+    secret::masked,
 };
 
 /// A watch that gets no further for so long is not alive: no look takes that long, whoever is silent.
@@ -57,6 +60,8 @@ pub(super) struct State {
     mode: Mode,
     /// The latest report.
     pub(super) report: Option<Arc<Report>>,
+    /// The same as text, once somebody has asked for it.
+    shown: Option<Bytes>,
     /// The latest in which nothing was broken.
     good: Option<Arc<Report>>,
     /// The watched layers.
@@ -107,6 +112,7 @@ impl Shared {
             ready_layers,
             mode,
             report: None,
+            shown: None,
             good: None,
             layers,
             ready_ms: None,
@@ -127,6 +133,13 @@ impl Shared {
 }
 
 impl State {
+    /// The report as its readers see it, made once: they share it.
+    pub(super) fn shown(&mut self) -> Option<Bytes> {
+        let report = self.report.as_deref()?;
+        let made = || Bytes::from(masked(&json::document(report)).into_owned());
+        Some(self.shown.get_or_insert_with(made).clone())
+    }
+
     /// How the layers stand.
     pub(super) fn results(&self) -> BTreeMap<Layer, Condition> {
         self.layers.iter().map(|(layer, standing)| (*layer, standing.result)).collect()
@@ -195,6 +208,7 @@ impl State {
             self.good = Some(report.clone());
         }
         self.report = Some(report);
+        self.shown = None;
         self.beat = now.1;
         drifted
     }

@@ -62,8 +62,10 @@ mod tests {
 
     #[test]
     fn keys_are_read_however_they_are_written() {
-        let text = r#"{"client-key-data": "a", "clientKeyData": "b", "apiKey": "c", "db_passwd": "d"}"#;
-        let told = r#"{"client-key-data": "*", "clientKeyData": "*", "apiKey": "*", "db_passwd": "*"}"#;
+        let text =
+            r#"{"client-key-data": "a", "clientKeyData": "b", "apiKey": "c", "db_passwd": "d"}"#;
+        let told =
+            r#"{"client-key-data": "*", "clientKeyData": "*", "apiKey": "*", "db_passwd": "*"}"#;
         assert_eq!(masked(text), told);
     }
 

@@ -1,12 +1,14 @@
 //! Being told by the kernel that links, addresses, routes or rules change (rtnetlink(7), multicast
 //! groups of `linux/rtnetlink.h`).
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, os::fd::AsRawFd};
 
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket,
+};
 use serde::Serialize;
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::net::UnixDatagram;
 
 use super::first_message;
 
@@ -60,7 +62,8 @@ impl Kind {
 
 /// Notices of this network namespace.
 pub struct Notices {
-    socket: AsyncFd<Socket>,
+    /// To the runtime one datagram socket is as another, whatever its family.
+    socket: UnixDatagram,
 }
 
 impl Notices {
@@ -68,15 +71,12 @@ impl Notices {
     ///
     /// # Errors
     /// What socket(2) or bind(2) return, or the sandbox that refuses netlink.
-    #[expect(unsafe_code, reason = "a socket is handed to the reactor")]
     pub fn subscribe() -> io::Result<Notices> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.set_non_blocking(true)?;
-        socket.bind(&SocketAddr::new(0, GROUPS))?;
-        // SAFETY: the socket owns its open descriptor, gives that one alone, and is neither closed nor
-        // replaced while the watcher holds it.
-        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
-        Ok(Notices { socket })
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let (family, route) = (AddressFamily::Netlink, SockProtocol::NetlinkRoute);
+        let socket = socket(family, SockType::Raw, flags, route)?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
+        Ok(Notices { socket: UnixDatagram::from_std(socket.into())? })
     }
 
     /// Waits for notices, and gives the kinds of all that are there by then; every kind where some
@@ -85,32 +85,27 @@ impl Notices {
     /// # Errors
     /// What recv(2) returns.
     pub async fn next(&self) -> io::Result<BTreeSet<Kind>> {
-        loop {
-            let mut ready = self.socket.readable().await?;
-            let mut kinds = BTreeSet::new();
-            while let Ok(received) = ready.try_io(|socket| receive(socket.get_ref())) {
-                kinds.extend(received?);
-            }
-            if !kinds.is_empty() {
-                return Ok(kinds);
+        let mut buffer = vec![0; NOTICE_BYTES];
+        let mut told = BTreeSet::new();
+        while told.is_empty() {
+            self.socket.readable().await?;
+            loop {
+                match self.socket.try_recv(&mut buffer) {
+                    Ok(length) => told.extend(kinds(&buffer[..length])),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => {
+                        told.extend(Kind::ALL);
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
+        Ok(told)
     }
 }
 
 /// The kinds of one datagram's notices.
-fn receive(socket: &Socket) -> io::Result<BTreeSet<Kind>> {
-    let mut buffer = Vec::with_capacity(NOTICE_BYTES);
-    match socket.recv(&mut buffer, 0) {
-        Ok(_) => Ok(kinds(&buffer)),
-        Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => {
-            Ok(BTreeSet::from(Kind::ALL))
-        }
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(BTreeSet::new()),
-        Err(error) => Err(error),
-    }
-}
-
 pub(crate) fn kinds(mut bytes: &[u8]) -> BTreeSet<Kind> {
     let mut kinds = BTreeSet::new();
     while bytes.len() >= super::HEADER_BYTES {
