@@ -30,6 +30,12 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Whether a URL names a user.
+#[must_use]
+pub fn has_user(url: &str) -> bool {
+    user_of(url.split_once("://").map_or(url, |(_, rest)| rest)) > 0
+}
+
 /// How a target may be quoted: no user, and nothing behind `?`, where a token may be.
 #[must_use]
 pub fn target(text: &str) -> String {
@@ -116,7 +122,8 @@ mod tests {
         #[test]
         fn foreign_text_never_panics(text in "(://|@|:|/|\\PC){0,40}") {
             let _ = target(&text);
-            prop_assert_eq!(masked(&masked(&text)), masked(&text));
+            let once = masked(&text);
+            prop_assert_eq!(masked(&once), once.as_ref());
         }
     }
 }

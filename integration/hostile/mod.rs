@@ -1,4 +1,4 @@
-//! What strangers do to whoever listens: a peer, a watch, a gate that waits for the kubelet.
+//! What strangers do to whoever listens for long: a peer, and a watch.
 //!
 //! They stand on the node, with as many addresses as they like; the victim stands in the pod.
 
@@ -119,7 +119,7 @@ fn status(answer: &[u8]) -> Option<u16> {
 fn strangers(pod: &Pod, count: u8) -> Vec<IpAddr> {
     let all: Vec<IpAddr> = (1..=count).map(|n| IpAddr::from([10, 88, 1, n])).collect();
     pod.node.run(move || {
-        let add = |n| format!("ip address add 10.88.1.{n}/32 dev world\n");
+        let add = |n| format!("ip address replace 10.88.1.{n}/32 dev world\n");
         sh(&(1..=count).map(add).collect::<String>());
     });
     all

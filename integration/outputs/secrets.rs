@@ -37,7 +37,7 @@ fn look<'p>(pod: &'p Pod, conf: &str, more: &[&str]) -> Launch<'p> {
         .env("PODPROBE_TARGET_TIMEOUT", "200ms")
         .env("HTTPS_PROXY", &proxy)
         .env("http_proxy", &proxy)
-        .env("NO_PROXY", &format!("http://bob:{SECRET}@squid:1,ledger"))
+        .env("NO_PROXY", &format!("http://bob:{SECRET}@squid:1,ledger,.corp.lan,.shop"))
         .env("POD_NAME", "payments-7d9f")
         .env("POD_NAMESPACE", "shop")
         .env("KUBERNETES_SERVICE_HOST", "10.96.0.1")

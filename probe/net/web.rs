@@ -98,7 +98,8 @@ where
 {
     let service = service_fn(async |request| Ok::<_, Infallible>(answer(request, ends).await));
     let mut builder = http1::Builder::new();
-    builder.keep_alive(false).max_buf_size(most);
+    // Who has asked may close his side at once, and be answered all the same.
+    builder.keep_alive(false).half_close(true).max_buf_size(most);
     // A broken connection is the requester's to tell.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }

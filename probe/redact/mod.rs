@@ -38,9 +38,8 @@ fn names(recording: &Recording) -> Vec<String> {
         names.extend(environment.pod_name.clone());
         names.extend(environment.pod_namespace.clone());
         names.extend(environment.service_host.clone());
-        names.extend(environment.no_proxy.clone());
-        let host = |address: &str| address.split(':').next().unwrap_or_default().to_owned();
-        names.extend(environment.proxies.iter().map(|proxy| host(&proxy.address)));
+        let proxies = environment.proxies.iter().map(|proxy| &proxy.address);
+        names.extend(proxies.chain(&environment.no_proxy).map(|address| host(address)));
     }
     for target in &recording.plan.reach.targets {
         names.push(target.name.clone());
@@ -53,6 +52,13 @@ fn names(recording: &Recording) -> Vec<String> {
     let own = nix::sys::utsname::uname();
     names.extend(own.ok().and_then(|own| own.nodename().to_str().map(str::to_owned)));
     names
+}
+
+/// The host of an address or a URL, as people write them.
+fn host(address: &str) -> String {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.split([':', '/']).next().unwrap_or_default().trim_start_matches('.').to_owned()
 }
 
 /// What CNI configurations call the node.

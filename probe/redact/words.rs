@@ -10,49 +10,9 @@ use super::address;
 
 /// Labels of names that every cluster has, and ends of public names: they tell nothing, and podprobe
 /// knows what they mean.
-const LABELS: [&str; 41] = [
-    "",
-    "arpa",
-    "cilium",
-    "cluster",
-    "cni",
-    "com",
-    "conf",
-    "config",
-    "consul",
-    "default",
-    "dns",
-    "example",
-    "in",
-    "in-addr",
-    "internal",
-    "invalid",
-    "io",
-    "ip6",
-    "istio",
-    "k8s",
-    "kube-dns",
-    "kube-public",
-    "kube-system",
-    "kuma",
-    "kubernetes",
-    "lan",
-    "linkerd",
-    "local",
-    "localdomain",
-    "localhost",
-    "net",
-    "org",
-    "pod",
-    "projectcalico",
-    "sidecar",
-    "svc",
-    "test",
-    "traffic",
-    "www",
-    "resolver",
-    "_dns",
-];
+const LABELS: &str = "_dns arpa cilium cluster cni com conf config consul default dns example in in-addr \
+    internal invalid io ip6 istio k8s kube-dns kube-public kube-system kuma kubernetes lan linkerd local \
+    localdomain localhost net org pod projectcalico resolver sidecar svc test traffic www";
 /// Ends of file names, which are no domains.
 const FILES: [&str; 9] =
     ["conf", "conflist", "crt", "json", "log", "pem", "service", "sock", "yaml"];
@@ -72,7 +32,7 @@ impl Words {
     pub(super) fn know(&mut self, names: impl IntoIterator<Item = String>) {
         let of_one_word = |byte: u8| of_a_token(byte) && byte != b'.' && byte != b':';
         let telling =
-            |name: &String| name.bytes().all(of_one_word) && !LABELS.contains(&name.as_str());
+            |name: &String| !name.is_empty() && name.bytes().all(of_one_word) && !is_common(name);
         self.known.extend(names.into_iter().filter(telling));
     }
 
@@ -97,8 +57,10 @@ impl Words {
 
     /// `after` may say that an address is a network's.
     fn token(&mut self, token: &str, after: &str, known: bool) -> String {
-        // The end of a sentence is no part of a name.
-        let bare = token.trim_end_matches(['.', ':']);
+        // The end of a sentence is no part of a name; that of a network is.
+        let bare = token.trim_end_matches('.');
+        let ends = |bare: &str| bare.parse::<IpAddr>().is_ok();
+        let bare = if ends(bare) { bare } else { bare.trim_end_matches(['.', ':']) };
         let (address, zone) =
             bare.split_once('%').map_or((bare, ""), |(ip, _)| (ip, &bare[ip.len()..]));
         let told = if let Ok(ip) = address.parse::<IpAddr>() {
@@ -121,6 +83,10 @@ impl Words {
     }
 
     fn name(&mut self, word: &str, known: bool) -> String {
+        // `.svc.corp.example` is a suffix.
+        if let Some(rest) = word.strip_prefix('.') {
+            return format!(".{}", self.name(rest, known));
+        }
         if known && self.known.contains(word) {
             return self.label(word);
         }
@@ -138,7 +104,7 @@ impl Words {
 
     fn label(&mut self, label: &str) -> String {
         let lower = label.to_ascii_lowercase();
-        if LABELS.contains(&lower.as_str()) {
+        if is_common(&lower) {
             return label.to_owned();
         }
         let number = self.labels.len() + 1;
@@ -149,6 +115,10 @@ impl Words {
 /// Of addresses, names, and both with a port.
 fn of_a_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._:%-".contains(&byte) || !byte.is_ascii()
+}
+
+fn is_common(label: &str) -> bool {
+    LABELS.split(' ').any(|common| common == label)
 }
 
 /// `/24` behind an address.
@@ -190,6 +160,7 @@ mod tests {
             "https://name-3.name-2.example:443/x"
         );
         assert_eq!(words.hidden("payments: no", false), "name-4: no");
+        assert_eq!(words.hidden(".corp.example,.payments", false), ".name-2.example,.name-4");
     }
 
     #[test]
@@ -206,16 +177,18 @@ mod tests {
             "10.1.2.3",
             "10.1.2.3:80",
             "[fd00::7]:80",
-            "fe80::7%eth0",
+            "fe80::a1b2:c3ff:fe04:5%eth0",
             "-d 10.1.0.0/16 -j X",
             "is refused by 10.1.2.3.",
             "tcp://[fd00::7]:80",
             "it (10.1.2.3) is gone",
             "::ffff:10.1.2.3",
+            "fd00:7::/64",
         ] {
             let told = words().hidden(text, false);
             assert_ne!(told, text);
             assert!(!told.contains("10.1.") && !told.contains("00::7"), "{told}");
+            assert!(!told.contains("fd00:7::"), "{told}");
         }
     }
 

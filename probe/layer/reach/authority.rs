@@ -6,9 +6,6 @@ use super::target::{Host, Place};
 
 /// `host:port`, with the scheme's own port where it has one.
 pub(super) fn place(authority: &str, default: Option<u16>) -> Result<Place, String> {
-    if authority.contains('@') {
-        return Err("has a user: podprobe sends no credentials".to_owned());
-    }
     let (text, port) = match authority.rsplit_once(':') {
         Some((text, port)) if !port.ends_with(']') => (text, Some(port)),
         _ => (authority, None),

@@ -46,6 +46,10 @@ fn parse(text: &str) -> Result<Target, String> {
     let (blocked_then, text) = blocked(text);
     let blocked = blocked_first || blocked_then;
     let (url, query) = text.split_once('?').unwrap_or((text, ""));
+    // Before anything is quoted.
+    if secret::has_user(url) {
+        return Err("has a user: podprobe sends no credentials".to_owned());
+    }
     let (scheme, rest) = url.split_once("://").unwrap_or(("tcp", url));
     if !SCHEMES.contains(&scheme) {
         return Err(format!("{scheme:?} is no scheme: {}", SCHEMES.join(", ")));

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use socket2::SockRef;
 use tokio::{
@@ -27,7 +27,6 @@ use crate::{
         netlink::Netlink,
         sock_diag::connections,
     },
-    peer::limit::{Limits, Of},
     plan::Plan,
     pod::{Cap, Pod},
 };
@@ -117,20 +116,15 @@ async fn serve(
     };
     let mut accepting: FuturesUnordered<_> = (0..listeners.len()).map(accept).collect();
     let mut asking = FuturesUnordered::new();
-    let limits = Limits::new(1);
     loop {
         tokio::select! {
             Some((index, accepted)) = accepting.next(), if asking.len() < ASKED => {
                 accepting.push(accept(index));
-                // Who has his share gets no more, and keeps the kubelet from nothing.
-                if let Some((stream, from, port)) = accepted
-                    && let Some(share) = limits.share(from.ip(), Of::Connections)
-                {
-                    let asked = ask(stream, from, port, capture, own);
-                    asking.push(asked.map(move |visitor| (visitor, share)));
+                if let Some((stream, from, port)) = accepted {
+                    asking.push(ask(stream, from, port, capture, own));
                 }
             }
-            Some(((stream, visit), _share)) = asking.next(), if !asking.is_empty() => {
+            Some((stream, visit)) = asking.next(), if !asking.is_empty() => {
                 let says = awaited.says(capture, own, &visit);
                 if says != Says::Nothing {
                     awaited.visits.push(visit);
