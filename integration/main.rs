@@ -63,6 +63,8 @@ mod pod_network;
 mod reach;
 /// The API server and who stands before it.
 mod service;
+/// Worlds broken by chance.
+mod storm;
 /// Rules broken one at a time, and what flows say of each.
 mod sweep;
 /// On a terminal: layers as they come, flows as paths, the one next command.

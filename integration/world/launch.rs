@@ -220,6 +220,15 @@ impl Running {
         kill(self.pid, None).is_ok()
     }
 
+    /// Waits for its end; one that takes longer is killed, and gives nothing.
+    pub fn ended_within(self, time: Duration) -> Option<Output> {
+        let Ok(ended) = self.end.recv_timeout(time) else {
+            self.stop();
+            return None;
+        };
+        Some(Output::new(self.command, self.start.elapsed(), &ended))
+    }
+
     /// Waits for its end; one that does not end is killed, and the test fails.
     pub fn wait(self) -> Output {
         let Ok(ended) = self.end.recv_timeout(KILL_AFTER) else {

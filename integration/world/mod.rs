@@ -29,7 +29,7 @@ pub use node::Node;
 pub use output::Output;
 pub use rules::{Rules, rule_lines};
 pub use server::Server;
-pub use shell::{as_owner, filter, sh};
+pub use shell::{as_owner, feed, filter, sh};
 
 /// What the test wants around its pod.
 #[derive(Clone, Copy)]

@@ -67,6 +67,8 @@ struct Rounds {
     started: Instant,
     recording: Recording,
     held_since: Option<Instant>,
+    /// What held could not be proved by the last look.
+    doubted: bool,
     /// The look that goes on.
     under_way: Option<Seen>,
     /// The last look that had time enough.
@@ -84,6 +86,7 @@ impl Rounds {
             started: Instant::now(),
             recording,
             held_since: None,
+            doubted: false,
             under_way: None,
             unhurried: None,
             steps,
@@ -188,7 +191,13 @@ impl Rounds {
         let plan = &self.recording.plan;
         let stable_for = Duration::from_millis(plan.stable_for_ms);
         if report.verdict == Verdict::Ok {
+            self.doubted = false;
             return self.held_since.get_or_insert_with(Instant::now).elapsed() >= stable_for;
+        }
+        // What breaks in the middle of a look is half seen: the next one sees all of it.
+        let half_seen = report.verdict == Verdict::Unknown && self.held_since.is_some();
+        if half_seen && !std::mem::replace(&mut self.doubted, true) {
+            return false;
         }
         self.recording.course.broke = self.held_since.is_some();
         !plan.waits

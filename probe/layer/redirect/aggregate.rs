@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     flow::{Promise, Proof, Sender},
     outcome::{Observed, Outcome},
+    refused,
 };
 use crate::{capture::Capture, finding::Code, pod::Family};
 
@@ -17,6 +18,7 @@ pub(super) fn aggregate(flows: &[Observed], capture: &Capture, broken: &mut [Bro
     if capture.promises_nothing() {
         return unexpected(broken);
     }
+    refused::settle(flows, broken);
     dropped(flows, broken);
     swapped(capture, broken);
     mismatched(broken);

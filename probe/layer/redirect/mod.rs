@@ -21,6 +21,7 @@ mod outcome;
 mod outside;
 mod phrase;
 mod promise;
+mod refused;
 mod send;
 mod serve;
 mod shown;
