@@ -277,7 +277,7 @@ impl Said {
             .stdout
             .lines()
             .filter_map(|line| line.split('\t').nth(2)?.split_once(": "))
-            .map(|(code, _)| code.to_owned())
+            .map(|(code, _)| code.strip_prefix("also ").unwrap_or(code).to_owned())
             .filter(|code| code.contains('-') && !code.contains(' '))
             .collect();
         let complaints = if run.code == 0 { BTreeSet::new() } else { causes.clone() };

@@ -67,8 +67,9 @@ struct Rounds {
     started: Instant,
     recording: Recording,
     held_since: Option<Instant>,
-    /// What held could not be proved by the last look.
-    doubted: bool,
+    /// The first look that did not see what held before: what breaks in the middle of a look is half seen,
+    /// and the next one sees all of it.
+    half_seen: Option<Seen>,
     /// The look that goes on.
     under_way: Option<Seen>,
     /// The last look that had time enough.
@@ -86,7 +87,7 @@ impl Rounds {
             started: Instant::now(),
             recording,
             held_since: None,
-            doubted: false,
+            half_seen: None,
             under_way: None,
             unhurried: None,
             steps,
@@ -107,7 +108,7 @@ impl Rounds {
             let report = self.judged(patience < HASTE, crowded);
             self.note_when_ready(&report);
             if self.is_settled(&report) {
-                if report.verdict == Verdict::Ok {
+                if report.verdict == Verdict::Ok && !self.recording.course.broke {
                     self.await_inbound().await;
                 }
                 read_rules(&mut self.recording).await;
@@ -191,12 +192,13 @@ impl Rounds {
         let plan = &self.recording.plan;
         let stable_for = Duration::from_millis(plan.stable_for_ms);
         if report.verdict == Verdict::Ok {
-            self.doubted = false;
+            if self.broke_for_a_moment() {
+                return true;
+            }
             return self.held_since.get_or_insert_with(Instant::now).elapsed() >= stable_for;
         }
-        // What breaks in the middle of a look is half seen: the next one sees all of it.
-        let half_seen = report.verdict == Verdict::Unknown && self.held_since.is_some();
-        if half_seen && !std::mem::replace(&mut self.doubted, true) {
+        if self.held_since.is_some() && self.half_seen.is_none() {
+            self.half_seen.clone_from(&self.recording.seen);
             return false;
         }
         self.recording.course.broke = self.held_since.is_some();
@@ -204,6 +206,18 @@ impl Rounds {
             || self.recording.course.broke
             || needs_another_identity(report)
             || self.until_deadline().is_zero()
+    }
+
+    /// What holds now was seen to fail: that is told. What could only not be proved holds all the same.
+    fn broke_for_a_moment(&mut self) -> bool {
+        let Some(seen) = self.half_seen.take() else { return false };
+        let now = self.recording.seen.replace(seen);
+        if judge::judge(&self.recording).verdict == Verdict::Fail {
+            self.recording.course.broke = true;
+            return true;
+        }
+        self.recording.seen = now;
+        false
     }
 
     /// The last look falls on the deadline, or on the end of `--stable-for`, and not after it.

@@ -22,7 +22,7 @@ fn own(setting: &Setting) -> bool {
     setting.command != Command::IstioIptables
 }
 
-const ESCAPES: &[&str] = &["outbound-escaped", "inbound-escaped", "dns-escaped"];
+const ESCAPES: &[&str] = &["outbound-escaped", "inbound-escaped", "dns-escaped", "marked-route-missing"];
 
 const RULES: Fault = Fault {
     name: "",
@@ -39,7 +39,8 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "no-rules",
         make: |world, _| world.rules = None,
-        names: &["redirect-missing"],
+        // To some the routing that goes with the rules is all that shows.
+        names: &["redirect-missing", "marked-route-missing"],
         beside: ESCAPES,
         fits: |setting| {
             // Linkerd's rules let all loopback traffic go: its proxy sees none of them.
@@ -155,6 +156,7 @@ pub const FAULTS: &[Fault] = &[
             world.pod.nft.push(format!("add rule inet storm foreign {rule}"));
         },
         names: &["capture-refused", "outbound-wrong-port", "proxy-loop", "traffic-diverted"],
+        exits: &[30, 126, 1],
         ..RULES
     },
     Fault {
@@ -166,6 +168,8 @@ pub const FAULTS: &[Fault] = &[
             world.pod.filter.push(("input", format!("tcp dport {port} drop")));
         },
         names: &["capture-dropped"],
+        // The drop-in says 1: the rules of the mesh are not at fault.
+        exits: &[30, 126, 1],
         ..RULES
     },
     Fault {

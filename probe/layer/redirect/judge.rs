@@ -60,7 +60,8 @@ pub fn judge(capture: &Capture, pod: &[IpAddr], seen: &Seen) -> Judged {
     if intact && !proved.is_empty() {
         findings.push(holds(&proved));
     }
-    let (unproved, unclear) = lacking(&verdicts);
+    let (unproved, mut unclear) = lacking(&verdicts);
+    unclear.extend(occupied(seen, &unproved));
     Judged { findings, proved, unproved, unclear }
 }
 
@@ -231,6 +232,28 @@ fn lacking(verdicts: &[(&Observed, Verdict)]) -> (BTreeSet<Proof>, BTreeSet<Proo
         .filter(|(observed, _)| alone(observed) || !of_kind.contains(&kind(&observed.flow)))
         .map(|(observed, _)| observed.flow.proof);
     (unproved.collect(), unclear.collect())
+}
+
+/// Proofs of which nothing holds in some family because somebody else has the port where they would
+/// show: his is then what the pod's traffic meets.
+fn occupied(seen: &Seen, unproved: &BTreeSet<Proof>) -> BTreeSet<Proof> {
+    let taken = |flow: &Flow| {
+        let (Promise::Captured(port) | Promise::Transparent(port)) = flow.promise else {
+            return false;
+        };
+        let here = |d: &Dummy| d.error.is_some() && (d.port, d.family) == (port, flow.family);
+        seen.dummies.iter().any(here)
+    };
+    let unsent = |o: &&Observed| {
+        let plays = !matches!(seen.vantage.play(o.flow.sender), Play::Cannot { .. });
+        plays && matches!(o.outcome, Outcome::NotSent { .. }) && taken(&o.flow)
+    };
+    // What arrives is not for everybody to make, and port 53 of the proxy on loopback is but a hint.
+    let counts = |f: &Flow| {
+        f.sender != Sender::Outside && !(f.proof == Proof::Dns && f.sender == Sender::Proxy)
+    };
+    let proofs = seen.flows.iter().filter(unsent).map(|o| &o.flow).filter(|f| counts(f));
+    proofs.map(|flow| flow.proof).filter(|proof| unproved.contains(proof)).collect()
 }
 
 /// Codes that are told apart for what arrives from outside: those of single flows.

@@ -36,7 +36,11 @@ fn all_leave(flows: &[Observed], broken: &[Broken], family: Family) -> bool {
 /// Whether connections from outside to ports where podprobe listens are refused, each of them: a rule takes
 /// them elsewhere, and so it does those to ports where nobody listens.
 fn arrives_at_a_dead_port(flows: &[Observed], broken: &[Broken], family: Family) -> bool {
-    let of_family = |o: &&Observed| arriving(o) && o.flow.family == family;
+    // At the capture port itself its own listener answers for both.
+    let elsewhere = |o: &Observed| {
+        !matches!(o.flow.promise, Promise::Captured(port) if port == o.flow.destination.port())
+    };
+    let of_family = |o: &&Observed| arriving(o) && o.flow.family == family && elsewhere(o);
     let refused = |o: &&Observed| {
         broken.iter().any(|(b, code)| std::ptr::eq(*b, *o) && *code == Code::CaptureRefused)
     };
@@ -57,9 +61,8 @@ fn is_had(observed: &Observed) -> bool {
 }
 
 fn arriving(observed: &Observed) -> bool {
-    let Promise::Captured(port) = observed.flow.promise else { return false };
-    // At the capture port itself its own listener answers for both.
-    observed.flow.proof == Proof::Arriving && observed.flow.destination.port() != port
+    let captured = matches!(observed.flow.promise, Promise::Captured(_));
+    captured && observed.flow.proof == Proof::Arriving
 }
 
 fn reset(observed: &Observed) -> bool {
