@@ -1,7 +1,7 @@
 //! Delivering: run, print, write files and the termination message, return the exit code.
 
 use std::{
-    io::{IsTerminal, Write, stdout},
+    io::{ErrorKind, IsTerminal, stdout},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -20,6 +20,7 @@ use crate::{
         route, service,
     },
     logging::LogArgs,
+    net::{outlet, signal},
     peer::{self, PeerPlan},
     plan::{Extra, Mode, Plan},
     pod,
@@ -120,9 +121,7 @@ fn run_live(plan: Plan, output: &OutputArgs) -> ExitCode {
 
 /// A native sidecar whose work is done stays until it is told to end.
 fn stay() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
-    match runtime.and_then(|runtime| runtime.block_on(redirect::leave_alone())) {
+    match signal::runtime().and_then(|runtime| runtime.block_on(redirect::leave_alone())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             complain(&problem);
@@ -189,17 +188,15 @@ fn observe_telling(
     steps: Option<Sender<Step>>,
     waiting: impl FnMut(&Report),
 ) -> Result<Recording, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"))?;
-    runtime.block_on(run::run(plan, steps, waiting))
+    let ended = signal::runtime()?.block_on(run::run(plan, steps, waiting));
+    signal::give_back();
+    ended
 }
 
 /// Runs the far side until a signal ends it.
 #[must_use]
 pub fn run_peer(plan: PeerPlan) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
-    match runtime.and_then(|runtime| runtime.block_on(peer::serve(plan))) {
+    match signal::runtime().and_then(|runtime| runtime.block_on(peer::serve(plan))) {
         Ok(signal) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
         Err(problem) => {
             complain(&problem);
@@ -232,9 +229,7 @@ pub fn watch(plan: WatchPlan, output: &OutputArgs) -> ExitCode {
 /// Asks a watch, and prints what it says: 0 for yes, 1 for no or no answer.
 #[must_use]
 pub fn ask_watch(at: &[SocketAddr], question: Question) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
-    match runtime.and_then(|runtime| runtime.block_on(watch::ask(at, question))) {
+    match signal::runtime().and_then(|runtime| runtime.block_on(watch::ask(at, question))) {
         Ok((yes, words)) => {
             print(&words);
             if yes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -289,7 +284,14 @@ pub fn leave_message(report: &Report, path: &Path) {
 
 fn hand_out(report: &Report, output: &OutputArgs) {
     let colour = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print(&rendered(report, output.output, colour));
+    // A gate ends in time; whoever asks for a look may read it page by page.
+    let patience = (report.command == "gate").then_some(outlet::REPORT);
+    let text = rendered(report, output.output, colour);
+    if let Err(error) = outlet::write(stdout(), text.as_bytes(), patience)
+        && error.kind() == ErrorKind::TimedOut
+    {
+        complain("write the report to stdout: nobody reads it");
+    }
 }
 
 fn leave_files(report: &Report, output: &OutputArgs) {
@@ -376,7 +378,7 @@ pub fn bad_usage(problem: &str) -> ExitCode {
 
 /// Prints to stdout; a reader that went away is no failure of the pod.
 pub fn print(text: &str) {
-    let _ = stdout().write_all(masked(text).as_bytes());
+    let _ = outlet::write(stdout(), masked(text).as_bytes(), None);
 }
 
 fn write(path: &Path, text: &str) {
@@ -386,5 +388,5 @@ fn write(path: &Path, text: &str) {
 }
 
 fn complain(problem: &str) {
-    let _ = writeln!(std::io::stderr(), "podprobe: {}", masked(problem));
+    outlet::STDERR.tell(format!("podprobe: {}\n", masked(problem)).as_bytes());
 }

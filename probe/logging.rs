@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::secret::Masking;
+use crate::{net::outlet, secret::Masking};
 
 /// Flags about the logs.
 #[derive(Clone, Debug, Args)]
@@ -27,7 +27,7 @@ enum LogFormat {
 /// Sends logs to stderr.
 pub fn start(args: &LogArgs) {
     let logs = tracing_subscriber::fmt()
-        .with_writer(|| Masking(std::io::stderr()))
+        .with_writer(|| Masking(&outlet::STDERR))
         .with_max_level(args.log_level)
         .with_target(false)
         // Said on stderr itself, which panics where stderr is what cannot be written to.

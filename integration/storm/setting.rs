@@ -70,7 +70,8 @@ impl Setting {
             mesh,
             backend,
             who,
-            dual: random.percent(60),
+            // The drop-in proves IPv4 alone, as long as nobody says that the pod has both.
+            dual: random.percent(60) && command != Command::IstioIptables,
             live: mesh == Ambient
                 || !matches!(mesh, None | Tproxy | IstioDns | Kuma)
                     && command != Command::IstioIptables

@@ -17,9 +17,8 @@ mod udp;
 use std::{io, net::SocketAddr, ops::RangeInclusive, path::Path, sync::Arc, time::Duration};
 
 use socket2::{Protocol, Type};
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::net::{errno_name, listen};
+use crate::net::{errno_name, listen, signal::Ends};
 use limit::Limits;
 
 /// What a peer was told to do.
@@ -69,9 +68,7 @@ pub fn secret(file: &Path) -> Result<String, String> {
 /// # Errors
 /// One sentence: an address that cannot be listened on.
 pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
-    let caught = |error: io::Error| format!("install a signal handler: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
+    let mut ends = Ends::install()?;
     let listen = plan.listen.clone();
     let peer = Arc::new(Peer::new(plan));
     for at in listen {
@@ -90,9 +87,5 @@ pub async fn serve(plan: PeerPlan) -> Result<i32, String> {
         tokio::spawn(http::serve(peer.clone(), tcp));
         tokio::spawn(udp::serve(peer.clone(), udp));
     }
-    let ended = tokio::select! {
-        _ = terminate.recv() => SignalKind::terminate(),
-        _ = interrupt.recv() => SignalKind::interrupt(),
-    };
-    Ok(ended.as_raw_value())
+    Ok(ends.next().await)
 }

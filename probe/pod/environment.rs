@@ -1,10 +1,11 @@
 //! What the kubelet tells the container about its network: environment, resolv.conf, one sysctl.
 
-use std::{env, fs, io::Read, net::IpAddr, path::Path};
+use std::{env, fs, net::IpAddr, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
+    file::beginning,
     Family, Pod,
     limits::{self, Limits},
     resolv_conf::{Reader, Reading, read},
@@ -65,9 +66,8 @@ const DOWNWARD: [&str; 4] = ["POD_IP", "POD_IPS", "POD_NAME", "POD_NAMESPACE"];
 /// further look.
 #[must_use]
 pub fn look(pod: &Pod, resolv_conf: &Path) -> Environment {
-    let mut bytes = Vec::new();
     // A file that is not there, or not to the end, names fewer servers: the dns layer says so.
-    let _ = fs::File::open(resolv_conf).and_then(|f| f.take(LONGEST_FILE).read_to_end(&mut bytes));
+    let bytes = beginning(resolv_conf, LONGEST_FILE).unwrap_or_default();
     let mut environment = of(|name| env::var(name).ok(), &read(Reader::Glibc, &bytes));
     let v6 = |address: &super::Address| Family::Ipv6.holds(address.ip);
     if !pod.addresses.list().iter().any(v6) {

@@ -4,6 +4,7 @@ pub mod address;
 pub mod capability;
 pub mod environment;
 pub mod family;
+pub mod file;
 pub mod identity;
 mod layout;
 pub mod limits;

@@ -3,9 +3,14 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process,
 };
+
+use nix::fcntl::OFlag;
+
+use crate::net::outlet;
 
 /// Puts the text in the file's place, by a file beside it and a rename; where that cannot be (no
 /// regular file, a directory that may not be written, a mounted file), writes the file itself.
@@ -13,7 +18,14 @@ use std::{
 /// # Errors
 /// What open(2) or write(2) of the file itself return.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
-    replace(path, text).or_else(|_| fs::write(path, text))
+    replace(path, text).or_else(|_| itself(path, text))
+}
+
+/// A pipe that nobody reads is told, and not waited for.
+fn itself(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    outlet::write(&options.open(path)?, text.as_bytes(), Some(outlet::REPORT))
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {

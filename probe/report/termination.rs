@@ -1,10 +1,12 @@
 //! The termination message: what `kubectl describe pod` shows of a blocked start.
 
-use std::{fs::OpenOptions, io::Write, path::Path};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
 
+use nix::fcntl::OFlag;
 use serde_json::json;
 
 use super::{Report, Verdict};
+use crate::net::outlet;
 
 /// Kubernetes shares 12 KiB between a pod's containers: 1 KiB each is always kept.
 const LIMIT: usize = 1024;
@@ -37,7 +39,10 @@ pub fn message(report: &Report) -> Option<String> {
 /// # Errors
 /// What open(2) or write(2) return.
 pub fn write(path: &Path, message: &str) -> std::io::Result<()> {
-    OpenOptions::new().write(true).truncate(true).open(path)?.write_all(message.as_bytes())
+    // A pipe that nobody reads is told, and not waited for.
+    let flags = OFlag::O_NONBLOCK.bits();
+    let file = OpenOptions::new().write(true).truncate(true).custom_flags(flags).open(path)?;
+    outlet::write(&file, message.as_bytes(), Some(outlet::REPORT))
 }
 
 /// The longest beginning of at most `limit` bytes that ends on a character boundary.

@@ -7,10 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 pub use look::{Scope, Sofar, Step, look_within};
 
@@ -18,6 +15,7 @@ use crate::{
     finding::{Code, Layer},
     judge,
     layer::redirect,
+    net::signal::Ends,
     plan::Plan,
     record::{Course, RECORDING_VERSION, Recording, Seen},
     report::{Report, Verdict},
@@ -45,17 +43,14 @@ pub async fn run(
     steps: Option<Sender<Step>>,
     waiting: impl FnMut(&Report),
 ) -> Result<Recording, String> {
-    let caught = |error: std::io::Error| format!("install a signal handler: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
+    let mut ends = Ends::install()?;
     let mut rounds = Rounds::new(plan, steps);
     let signal = tokio::select! {
         biased;
-        _ = terminate.recv() => Some(SignalKind::terminate()),
-        _ = interrupt.recv() => Some(SignalKind::interrupt()),
+        signal = ends.next() => Some(signal),
         () = rounds.until_settled(waiting) => None,
     };
-    rounds.recording.course.signal = signal.map(|kind| kind.as_raw_value());
+    rounds.recording.course.signal = signal;
     if signal.is_some() {
         rounds.recording.course.elapsed_ms = rounds.elapsed_ms();
         rounds.keep_what_was_cut();
@@ -69,7 +64,7 @@ struct Rounds {
     held_since: Option<Instant>,
     /// The first look that did not see what held before: what breaks in the middle of a look is half seen,
     /// and the next one sees all of it.
-    half_seen: Option<Seen>,
+    half_seen: Option<(Instant, Option<Seen>)>,
     /// The look that goes on.
     under_way: Option<Seen>,
     /// The last look that had time enough.
@@ -197,9 +192,14 @@ impl Rounds {
             }
             return self.held_since.get_or_insert_with(Instant::now).elapsed() >= stable_for;
         }
-        if self.held_since.is_some() && self.half_seen.is_none() {
-            self.half_seen.clone_from(&self.recording.seen);
-            return false;
+        if self.held_since.is_some() {
+            let first = || (Instant::now(), self.recording.seen.clone());
+            let is_first = self.half_seen.is_none();
+            let (since, _) = self.half_seen.get_or_insert_with(first);
+            // The kernel tells of a lost carrier within a second; until then nothing has a name.
+            if is_first || report.verdict == Verdict::Unknown && since.elapsed() < HASTE {
+                return false;
+            }
         }
         self.recording.course.broke = self.held_since.is_some();
         !plan.waits
@@ -210,8 +210,8 @@ impl Rounds {
 
     /// What holds now was seen to fail: that is told. What could only not be proved holds all the same.
     fn broke_for_a_moment(&mut self) -> bool {
-        let Some(seen) = self.half_seen.take() else { return false };
-        let now = self.recording.seen.replace(seen);
+        let Some((_, seen)) = self.half_seen.take() else { return false };
+        let now = std::mem::replace(&mut self.recording.seen, seen);
         if judge::judge(&self.recording).verdict == Verdict::Fail {
             self.recording.course.broke = true;
             return true;

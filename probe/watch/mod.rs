@@ -20,10 +20,7 @@ mod state;
 use std::{net::SocketAddr, time::Duration};
 
 use socket2::{Protocol, Type};
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
-};
+use tokio::time::timeout;
 
 pub use ask::{Question, ask};
 pub use pace::Pace;
@@ -33,7 +30,7 @@ use state::Shared;
 
 use crate::{
     finding::Layer,
-    net::{errno_name, listen},
+    net::{errno_name, listen, signal::Ends},
     plan::{Mode, Plan},
     record::Recording,
     report::Report,
@@ -65,7 +62,7 @@ pub async fn serve(
     mut plan: WatchPlan,
     published: impl FnMut(&Report, &Recording, bool),
 ) -> Result<i32, String> {
-    let mut signals = Signals::install()?;
+    let mut signals = Ends::install()?;
     if plan.look.mode == Mode::Off {
         plan.look.layers.clear();
     }
@@ -107,29 +104,4 @@ fn open(addresses: &[SocketAddr], state: &Shared) -> Result<(), String> {
         tokio::spawn(http::serve(state.clone(), listener));
     }
     Ok(())
-}
-
-/// The signals that end a watch.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn install() -> Result<Signals, String> {
-        let caught = |error: std::io::Error| format!("install a signal handler: {error}");
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate()).map_err(caught)?,
-            interrupt: signal(SignalKind::interrupt()).map_err(caught)?,
-        })
-    }
-
-    /// The number of the next one.
-    async fn next(&mut self) -> i32 {
-        let kind = tokio::select! {
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-        };
-        kind.as_raw_value()
-    }
 }

@@ -76,7 +76,7 @@ pub const FAULTS: &[Fault] = &[
         slot: Slot::Address,
         fits: |setting| !setting.dual,
         make: |world, _| world.pod.ip.push("address del 10.77.0.2/24 dev eth0".into()),
-        names: &["address-none", "route-table-empty"],
+        names: &["address-none", "route-table-empty", "address-family-missing"],
         exits: &[10, 20],
         ..LINK
     },

@@ -126,7 +126,8 @@ pub const FAULTS: &[Fault] = &[
         make: |world, _| {
             world.node.filter.push(("input", "meta l4proto { tcp, udp } drop".into()));
         },
-        names: &["dns-silent"],
+        names: &["dns-silent", "service-silent"],
+        exits: &[40, 50],
         ..FILTER
     },
     Fault {

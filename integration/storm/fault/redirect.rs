@@ -52,7 +52,9 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "rules-for-one-family",
         fits: |setting| {
-            let blind = setting.mesh == Mesh::Linkerd && setting.who == setting.mesh.proxy();
+            // A proxy that sees nothing captured in either family cannot tell one from none.
+            let blind = matches!(setting.mesh, Mesh::Linkerd | Mesh::Tproxy)
+                && setting.who == setting.mesh.proxy();
             meshed(setting) && setting.dual && by_iptables(setting) && !blind
         },
         make: |world, random| {
@@ -94,6 +96,9 @@ pub const FAULTS: &[Fault] = &[
         fits: |setting| istio(setting) && setting.sees_proxy(),
         make: |world, _| world.change_rules(|rules| rules.replace("owner 1337", "owner 2102")),
         names: &["identity-mismatch"],
+        beside: &["dns-zone-missing", "inbound-escaped", "proxy-loop"],
+        // The drop-in says 1: the same rules once more would be no better.
+        exits: &[30, 126, 1],
         ..RULES
     },
     Fault {
@@ -121,6 +126,7 @@ pub const FAULTS: &[Fault] = &[
             });
         },
         names: &["proxy-loop", "identity-mismatch"],
+        exits: &[30, 126, 1],
         ..RULES
     },
     Fault {
@@ -145,6 +151,9 @@ pub const FAULTS: &[Fault] = &[
             world.pod.nft.push("add rule inet storm untracked meta l4proto tcp notrack".into());
         },
         names: &["redirect-missing", "outbound-escaped", "inbound-escaped"],
+        // Where nobody can prove more: nothing is translated in the first direction, and what comes back is.
+        beside: &["dns-escaped", "service-hangs", "reach-protocol"],
+        exits: &[30, 126, 50, 60],
         ..RULES
     },
     Fault {

@@ -2,13 +2,14 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Write, stderr, stdout},
+    io::Write,
     time::SystemTime,
 };
 
 use serde::Serialize;
 
 use super::{flags, settings::Settings};
+use crate::net::outlet;
 
 /// How much a line matters, in Istio's order; a log shows its own level and what is above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -110,11 +111,11 @@ impl Log {
         let line = line(level, SystemTime::now(), message, self.json);
         for target in &self.targets {
             // A log that nobody reads is no reason to block a pod.
-            let _ = match target {
-                Target::Stdout => stdout().write_all(line.as_bytes()),
-                Target::Stderr => stderr().write_all(line.as_bytes()),
-                Target::File(file) => (&mut &*file).write_all(line.as_bytes()),
-            };
+            match target {
+                Target::Stdout => outlet::STDOUT.tell(line.as_bytes()),
+                Target::Stderr => outlet::STDERR.tell(line.as_bytes()),
+                Target::File(file) => drop((&mut &*file).write_all(line.as_bytes())),
+            }
         }
     }
 }

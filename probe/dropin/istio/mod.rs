@@ -12,11 +12,7 @@ mod log;
 mod refusal;
 mod settings;
 
-use std::{
-    io::{Write, stderr},
-    path::Path,
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use clap::ValueEnum;
 
@@ -31,6 +27,7 @@ use crate::{
     capture::{Capture, Exempt},
     deliver, judge,
     layer::redirect::running_proxy,
+    net::outlet,
     plan::{Mode, Plan},
     pod::{self, Identity},
 };
@@ -106,7 +103,7 @@ fn refuse_unknown(settings: &Settings) -> Result<(), String> {
 
 /// Cobra's line on stderr, Istio's on stdout.
 fn bad_command_line(problem: &str) -> ExitCode {
-    let _ = writeln!(stderr(), "Error: {problem}");
+    outlet::STDERR.tell(format!("Error: {problem}\n").as_bytes());
     Log::default().error(problem);
     ExitCode::from(EXIT_COMMAND_LINE)
 }

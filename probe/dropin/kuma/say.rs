@@ -2,7 +2,6 @@
 //! it on stderr as cobra writes it.
 
 use std::{
-    io::{Write, stderr},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::SystemTime,
 };
@@ -12,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::super::told;
 use crate::{
-    deliver,
     finding::{Code, Severity},
+    net::outlet,
     pod::Family,
     report::{Report, Verdict},
 };
@@ -116,7 +115,8 @@ fn info(family: Option<Family>, message: &str, fields: &[(&str, Value)]) {
         fields.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
     let fields =
         if fields.is_empty() { String::new() } else { format!("\t{{{}}}", fields.join(", ")) };
-    deliver::print(&format!("{time}\tINFO\t{name}\t{message}{fields}\n"));
+    let line = format!("{time}\tINFO\t{name}\t{message}{fields}\n");
+    outlet::STDOUT.tell(line.as_bytes());
 }
 
 /// The rules know the proxy by this container's user.
@@ -127,5 +127,5 @@ pub(super) fn another_user(uid: u32) {
 /// The last line, on stderr.
 pub(super) fn error(problem: &str) {
     // A closed stream is no reason for another exit code.
-    let _ = writeln!(stderr(), "Error: {problem}");
+    outlet::STDERR.tell(format!("Error: {problem}\n").as_bytes());
 }

@@ -1,10 +1,7 @@
 //! The network validator's log: on stdout, in the formats of upstream's `tracing` subscriber, under
 //! upstream's target.
 
-use std::{
-    io::{Write, stderr, stdout},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tracing::{error, info, warn};
 use tracing_subscriber::{Layer, fmt, layer::SubscriberExt, registry, util::SubscriberInitExt};
@@ -15,6 +12,7 @@ use super::{
 };
 use crate::{
     finding::{Code, Layer as NetworkLayer, Severity},
+    net::outlet,
     report::{Report, Verdict},
 };
 
@@ -23,7 +21,7 @@ const TARGET: &str = "linkerd_network_validator";
 
 /// Sends logs to stdout.
 pub(super) fn start(format: LogFormat, directives: Directives) {
-    let plain = fmt::layer().with_ansi(false).with_writer(stdout);
+    let plain = fmt::layer().with_ansi(false).with_writer(|| &outlet::STDOUT);
     let layer = match format {
         LogFormat::Plain => plain.boxed(),
         LogFormat::Json => plain.json().with_current_span(false).with_span_list(true).boxed(),
@@ -60,7 +58,7 @@ pub(super) fn waiting() -> impl FnMut(&Report) {
 pub(super) fn cannot(problem: &str) {
     error!(target: TARGET, error = %problem);
     // The log may be turned off.
-    let _ = writeln!(stderr(), "podprobe: {problem}");
+    outlet::STDERR.tell(format!("podprobe: {problem}\n").as_bytes());
 }
 
 /// The end, with what was proved, or with what to do.

@@ -1,10 +1,11 @@
 //! resolv.conf as it lies there: the file, and every place in it that somebody reads differently.
 
-use std::{fs, io::Read, net::IpAddr, path::Path};
+use std::{net::IpAddr, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use crate::net::errno_name;
+use crate::pod::file::beginning;
 use crate::pod::resolv_conf::{LIBC_SERVERS, MUSL_LINE, Reader, Reading, inet_aton, read};
 
 /// No resolv.conf is longer; what follows is not read.
@@ -29,10 +30,8 @@ impl File {
     /// Reads it.
     #[must_use]
     pub fn look(path: &Path) -> File {
-        let mut bytes = Vec::new();
-        let taken = fs::File::open(path).and_then(|f| f.take(LONGEST_FILE).read_to_end(&mut bytes));
-        match taken {
-            Ok(_) => File::Text(String::from_utf8_lossy(&bytes).into_owned()),
+        match beginning(path, LONGEST_FILE) {
+            Ok(bytes) => File::Text(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => File::Unreadable(errno_name(&error)),
         }
     }

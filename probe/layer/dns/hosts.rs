@@ -2,15 +2,14 @@
 
 use std::{
     collections::HashMap,
-    fs,
-    io::{self, Read},
+    io,
     net::IpAddr,
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::errno_name;
+use crate::{net::errno_name, pod::file::beginning};
 
 /// No hosts file is longer, but for lists of blocked names; what follows is not read.
 const LONGEST_FILE: u64 = 1024 * 1024;
@@ -69,9 +68,7 @@ pub(super) fn all(path: &Path) -> HashMap<String, Vec<IpAddr>> {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(LONGEST_FILE).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8_lossy(&beginning(path, LONGEST_FILE)?).into_owned())
 }
 
 /// A line that gives names an address.

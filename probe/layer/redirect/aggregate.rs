@@ -1,8 +1,9 @@
 //! From many broken flows to the few facts behind them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use super::{
+    destination::loopback,
     flow::{Promise, Proof, Sender},
     outcome::{Observed, Outcome},
     refused,
@@ -19,7 +20,7 @@ pub(super) fn aggregate(flows: &[Observed], capture: &Capture, broken: &mut [Bro
         return unexpected(broken);
     }
     refused::settle(flows, broken);
-    dropped(flows, broken);
+    dropped(flows, capture, broken);
     swapped(capture, broken);
     mismatched(broken);
     without_dns(broken);
@@ -34,17 +35,22 @@ fn unexpected(broken: &mut [Broken]) {
     }
 }
 
-/// Outbound connections that got no answer although the first hop answers others did not leave
-/// the pod. Others of the same moment: before it was resolved as a neighbour, it answered nobody.
-fn dropped(flows: &[Observed], broken: &mut [Broken]) {
+/// Outbound connections that got no answer did not leave the pod where the first hop answers others, or
+/// where the capture port itself, dialled on loopback, keeps silent. Others of the same moment: before it
+/// was resolved as a neighbour, the first hop answered nobody.
+fn dropped(flows: &[Observed], capture: &Capture, broken: &mut [Broken]) {
     for family in families(flows) {
         let of_family = || flows.iter().filter(|o| o.flow.family == family);
         let mut at_once = of_family().filter(|o| o.flow.again.is_none());
         let answers = at_once.any(|o| matches!(o.outcome, Outcome::LeftThePod { .. }));
+        let dialled = |o: &Observed| {
+            o.flow.destination == SocketAddr::new(loopback(family), capture.outbound_port)
+        };
+        let mute = broken.iter().any(|(o, code)| *code == Code::CaptureDropped && dialled(o));
         let mut outbound = of_family().filter(|o| o.flow.proof == Proof::Outbound).peekable();
         let silent = outbound.peek().is_some()
             && outbound.all(|o| matches!(o.outcome, Outcome::Silent { .. }));
-        if answers && silent {
+        if (answers || mute) && silent {
             recode(broken, family, &[Code::OutboundEscaped], Code::CaptureDropped);
         }
     }

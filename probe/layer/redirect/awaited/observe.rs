@@ -12,7 +12,6 @@ use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
-    signal::unix::{SignalKind, signal},
     time::{sleep, timeout},
 };
 
@@ -25,6 +24,7 @@ use crate::{
         errno_name,
         listen::{self, original_destination},
         netlink::Netlink,
+        signal::Ends,
         sock_diag::connections,
     },
     plan::Plan,
@@ -62,13 +62,7 @@ pub async fn wait_for(port: u16, plan: &Plan, pod: &Pod, patience: Duration) -> 
 /// # Errors
 /// One sentence when signal handlers cannot be installed.
 pub async fn leave_alone() -> Result<(), String> {
-    let caught = |error: io::Error| format!("install a signal handler: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    Ends::install()?.next().await;
     Ok(())
 }
 
