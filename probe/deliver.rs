@@ -80,6 +80,9 @@ impl OutputArgs {
     }
 }
 
+/// Nothing could be looked at, such as for want of descriptors: no proof was made.
+const EXIT_PROOF: u8 = 5;
+
 /// Runs a plan and delivers its report.
 #[must_use]
 pub fn run(plan: Plan, output: &OutputArgs) -> ExitCode {
@@ -152,7 +155,7 @@ fn kept(ended: Result<Recording, String>, output: &OutputArgs) -> Result<Report,
     let told = ended.and_then(|recording| tellable(recording, output));
     let recording = told.map_err(|problem| {
         complain(&problem);
-        ExitCode::FAILURE
+        ExitCode::from(EXIT_PROOF)
     })?;
     let report = judge::judge(&recording);
     // First what the kubelet reads: stdout may be a pipe that nobody empties.
@@ -209,15 +212,13 @@ pub fn run_peer(plan: PeerPlan) -> ExitCode {
 /// seen of a drift goes to the recording.
 #[must_use]
 pub fn watch(plan: WatchPlan, output: &OutputArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"));
     let published = |report: &Report, recording: &Recording, drifted: bool| {
         leave_files(report, output);
         if drifted {
             keep(recording, output);
         }
     };
-    match runtime.and_then(|runtime| runtime.block_on(watch::serve(plan, published))) {
+    match signal::runtime().and_then(|runtime| runtime.block_on(watch::serve(plan, published))) {
         Ok(signal) => ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
         Err(problem) => {
             complain(&problem);
@@ -287,7 +288,7 @@ fn hand_out(report: &Report, output: &OutputArgs) {
     // A gate ends in time; whoever asks for a look may read it page by page.
     let patience = (report.command == "gate").then_some(outlet::REPORT);
     let text = rendered(report, output.output, colour);
-    if let Err(error) = outlet::write(stdout(), text.as_bytes(), patience)
+    if let Err(error) = outlet::write(stdout(), masked(&text).as_bytes(), patience)
         && error.kind() == ErrorKind::TimedOut
     {
         complain("write the report to stdout: nobody reads it");

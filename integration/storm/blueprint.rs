@@ -151,7 +151,9 @@ impl Blueprint {
     pub fn arguments(&self, resolv_conf: &str) -> Vec<String> {
         let mut line: Vec<String> = match self.setting.command {
             Command::IstioIptables => return self.injected(),
-            Command::Gate => vec!["gate".into(), format!("--deadline={}ms", self.deadline.as_millis())],
+            Command::Gate => {
+                vec!["gate".into(), format!("--deadline={}ms", self.deadline.as_millis())]
+            }
             Command::Check => vec!["check".into()],
         };
         if self.time == Time::Later {
@@ -201,6 +203,9 @@ impl Blueprint {
             }
         }
         let faults: Vec<&str> = self.faults.iter().map(|fault| fault.name).collect();
-        format!("{title}: {}", if faults.is_empty() { "healthy".into() } else { faults.join(" + ") })
+        format!(
+            "{title}: {}",
+            if faults.is_empty() { "healthy".into() } else { faults.join(" + ") }
+        )
     }
 }

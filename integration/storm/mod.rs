@@ -8,6 +8,7 @@
 mod blueprint;
 mod fault;
 mod figures;
+mod hostile;
 mod random;
 mod servers;
 mod setting;

@@ -292,4 +292,3 @@ async fn drip(stream: &mut TcpStream, what: &[u8]) {
 async fn heard(stream: &mut TcpStream) -> usize {
     stream.read(&mut [0; 4096]).await.unwrap_or(0)
 }
-

@@ -48,8 +48,9 @@ impl Setting {
     /// What this seed has.
     pub fn draw(random: &mut Random) -> Setting {
         use Mesh::{Ambient, Istio, IstioDns, Kuma, Linkerd, None, Tproxy};
-        let mesh = random
-            .one(&[None, None, None, Istio, Istio, Istio, IstioDns, Tproxy, Ambient, Linkerd, Kuma]);
+        let mesh = random.one(&[
+            None, None, None, Istio, Istio, Istio, IstioDns, Tproxy, Ambient, Linkerd, Kuma,
+        ]);
         let backend = match mesh {
             None | Linkerd | Kuma => random.one(&Backend::ALL[..2]),
             _ => random.one(&Backend::ALL),
@@ -64,7 +65,8 @@ impl Setting {
             _ => Command::Gate,
         };
         // In a mesh only the proxy's own connections are not answered by the proxy.
-        let direct = mesh == None || (matches!(mesh, Istio | Linkerd | Kuma) && who == mesh.proxy());
+        let direct =
+            mesh == None || (matches!(mesh, Istio | Linkerd | Kuma) && who == mesh.proxy());
         let above = direct && command != Command::IstioIptables && random.percent(85);
         Setting {
             mesh,

@@ -174,7 +174,8 @@ fn ip(family: &str, lines: &str) {
 fn rules(changes: &Changes) -> String {
     let mut text = "add table inet storm\n".to_owned();
     for (hook, rule) in &changes.filter {
-        let chain = format!("add chain inet storm {hook} {{ type filter hook {hook} priority 0; }}");
+        let chain =
+            format!("add chain inet storm {hook} {{ type filter hook {hook} priority 0; }}");
         text.push_str(&format!("{chain}\nadd rule inet storm {hook} {rule}\n"));
     }
     text + &changes.nft.join("\n") + "\n"
@@ -293,8 +294,7 @@ fn replay(pod: &Pod, run: &Output, words: String) -> (Verdict, String) {
         return (Verdict::Right, words);
     }
     let path = file.display().to_string();
-    let again =
-        pod.run(crate::world::Who::App, &["check", "--output", "json", "--replay", &path]);
+    let again = pod.run(crate::world::Who::App, &["check", "--output", "json", "--replay", &path]);
     if (again.code, again.cause()) == (run.code, run.cause()) {
         (Verdict::Right, words)
     } else {

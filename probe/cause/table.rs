@@ -122,6 +122,11 @@ fn dns_blocked_by_policy<'a>(facts: &Facts<'a>) -> Option<Told<'a>> {
     if cluster && first.code == Code::DnsSilent && text("leftNodeUntranslated").is_some() {
         return None;
     }
+    // What is wrong in the file itself is certain, and whoever reads it so asks nobody.
+    let in_file = Code::ResolvConfMissing..=Code::ResolvConfZeroTimers;
+    if facts.failures().any(|failure| in_file.contains(&failure.code)) {
+        return None;
+    }
     let because = "the API server answers and DNS alone does not pass, most often for an egress \
                    policy";
     let told = facts.told(Code::DnsBlockedByPolicy, first, because, Layer::Dns);

@@ -8,6 +8,9 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
+/// Pairs of descriptors that a runtime needs, at least.
+const RUNTIME: usize = 4;
+
 /// SIGTERM and SIGINT, heeded from now on.
 pub struct Ends {
     terminate: Signal,
@@ -43,8 +46,10 @@ impl Ends {
 /// One sentence, such as where no descriptor is left.
 pub fn runtime() -> Result<Runtime, String> {
     let failed = |error: io::Error| format!("start the runtime: {error}");
-    // tokio makes such a pair for its signals, and panics where it cannot (tokio/src/signal/unix.rs).
-    drop(UnixStream::pair().map_err(failed)?);
+    // tokio makes such a pair for its signals after some other descriptors, and panics where it cannot
+    // (tokio/src/signal/unix.rs).
+    let room: io::Result<Vec<_>> = (0..RUNTIME).map(|_| UnixStream::pair()).collect();
+    drop(room.map_err(failed)?);
     Builder::new_current_thread().enable_all().build().map_err(failed)
 }
 

@@ -5,8 +5,8 @@ use std::{env, fs, net::IpAddr, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    file::beginning,
     Family, Pod,
+    file::beginning,
     limits::{self, Limits},
     resolv_conf::{Reader, Reading, read},
 };

@@ -33,6 +33,6 @@ mod tests {
         let here = tempfile::tempdir().expect("a directory");
         let pipe = here.path().join("pipe");
         mkfifo(&pipe, Mode::S_IRUSR).expect("a pipe");
-        assert_eq!(beginning(&pipe, 7).expect("nothing"), []);
+        assert_eq!(beginning(&pipe, 7).expect("nothing"), Vec::<u8>::new());
     }
 }

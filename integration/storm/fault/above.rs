@@ -242,7 +242,12 @@ pub const FAULTS: &[Fault] = &[
         name: "target-outside-silent",
         slot: Slot::Plain,
         make: |world, _| world.targets.push("tcp://203.0.113.7:443".into()),
-        names: &["reach-timeout-node", "reach-timeout-beyond", "reach-timeout-near", "reach-silent"],
+        names: &[
+            "reach-timeout-node",
+            "reach-timeout-beyond",
+            "reach-timeout-near",
+            "reach-silent",
+        ],
         ..WEB
     },
 ];

@@ -48,5 +48,7 @@ pub struct Fault {
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Fault> {
-    [link::FAULTS, route::FAULTS, pod::FAULTS, redirect::FAULTS, above::FAULTS].into_iter().flatten()
+    [link::FAULTS, route::FAULTS, pod::FAULTS, redirect::FAULTS, above::FAULTS]
+        .into_iter()
+        .flatten()
 }

@@ -85,7 +85,8 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "node-rejects-api",
         make: |world, random| {
-            let kind = random.one(&["icmpx admin-prohibited", "icmpx port-unreachable", "tcp reset"]);
+            let kind =
+                random.one(&["icmpx admin-prohibited", "icmpx port-unreachable", "tcp reset"]);
             world.node.filter.push(("input", format!("tcp dport 443 reject with {kind}")));
         },
         names: &["service-rejected", "service-no-endpoints", "service-refused"],
@@ -107,7 +108,8 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "pod-rejects-target",
         make: |world, random| {
-            let kind = random.one(&["icmpx admin-prohibited", "icmpx port-unreachable", "tcp reset"]);
+            let kind =
+                random.one(&["icmpx admin-prohibited", "icmpx port-unreachable", "tcp reset"]);
             world.pod.filter.push(("output", format!("tcp dport 5432 reject with {kind}")));
         },
         names: &["reach-rejected", "reach-refused", "reach-send-refused"],

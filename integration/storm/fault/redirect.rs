@@ -22,7 +22,8 @@ fn own(setting: &Setting) -> bool {
     setting.command != Command::IstioIptables
 }
 
-const ESCAPES: &[&str] = &["outbound-escaped", "inbound-escaped", "dns-escaped", "marked-route-missing"];
+const ESCAPES: &[&str] =
+    &["outbound-escaped", "inbound-escaped", "dns-escaped", "marked-route-missing"];
 
 const RULES: Fault = Fault {
     name: "",
@@ -70,7 +71,8 @@ pub const FAULTS: &[Fault] = &[
         fits: istio,
         make: |world, _| {
             world.change_rules(|rules| {
-                let rules = rules.replace("ports 15001", "ports 0").replace("ports 15006", "ports 15001");
+                let rules =
+                    rules.replace("ports 15001", "ports 0").replace("ports 15006", "ports 15001");
                 rules.replace("ports 0", "ports 15006")
             });
         },
@@ -104,7 +106,9 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "no-outbound-rule",
         fits: |setting| istio(setting) && setting.sees_outbound(),
-        make: |world, _| world.change_rules(|rules| rules.without("-A ISTIO_OUTPUT -j ISTIO_REDIRECT")),
+        make: |world, _| {
+            world.change_rules(|rules| rules.without("-A ISTIO_OUTPUT -j ISTIO_REDIRECT"))
+        },
         names: &["outbound-escaped", "redirect-missing"],
         ..RULES
     },
@@ -122,7 +126,9 @@ pub const FAULTS: &[Fault] = &[
         fits: |setting| istio(setting) && setting.sees_proxy(),
         make: |world, _| {
             world.change_rules(|rules| {
-                rules.without("owner --uid-owner 1337 -j RETURN").without("owner --gid-owner 1337 -j RETURN")
+                rules
+                    .without("owner --uid-owner 1337 -j RETURN")
+                    .without("owner --gid-owner 1337 -j RETURN")
             });
         },
         names: &["proxy-loop", "identity-mismatch"],
@@ -147,7 +153,9 @@ pub const FAULTS: &[Fault] = &[
         name: "untracked",
         fits: |setting| setting.is_istio() && (setting.sees_outbound() || setting.sees_proxy()),
         make: |world, _| {
-            world.pod.nft.push("add chain inet storm untracked { type filter hook output priority -310; }".into());
+            world.pod.nft.push(
+                "add chain inet storm untracked { type filter hook output priority -310; }".into(),
+            );
             world.pod.nft.push("add rule inet storm untracked meta l4proto tcp notrack".into());
         },
         names: &["redirect-missing", "outbound-escaped", "inbound-escaped"],
@@ -160,7 +168,9 @@ pub const FAULTS: &[Fault] = &[
         name: "foreign-redirect",
         fits: |setting| setting.is_istio() && setting.sees_outbound(),
         make: |world, _| {
-            world.pod.nft.push("add chain inet storm foreign { type nat hook output priority -110; }".into());
+            world.pod.nft.push(
+                "add chain inet storm foreign { type nat hook output priority -110; }".into(),
+            );
             let rule = "oifname != lo meta l4proto tcp redirect to :19999";
             world.pod.nft.push(format!("add rule inet storm foreign {rule}"));
         },

@@ -1,11 +1,6 @@
 //! /etc/hosts: which names it pins, so that nobody asks DNS for them.
 
-use std::{
-    collections::HashMap,
-    io,
-    net::IpAddr,
-    path::Path,
-};
+use std::{collections::HashMap, io, net::IpAddr, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +131,7 @@ mod tests {
     fn every_name_of_a_line_has_its_address_as_it_is_typed() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let text = "10.0.0.7\tdb db.local # gone\nfd00::7 DB\n10.0.0.8 db.\nbroken db\n";
-        fs::write(file.path(), text).expect("write");
+        std::fs::write(file.path(), text).expect("write");
         let all = all(file.path());
         let of = |name: &str| all.get(name).map(|a| a.iter().map(ToString::to_string).collect());
         assert_eq!(of("db"), Some(vec!["10.0.0.7".to_owned(), "fd00::7".to_owned()]));

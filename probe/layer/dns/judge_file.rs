@@ -9,7 +9,7 @@ use super::{
     zone,
 };
 use crate::{
-    finding::{Code, Finding, Severity},
+    finding::{Code, Finding, Layer, Severity},
     plan::{DnsPlan, Plan},
     pod::{
         Pod,
@@ -32,6 +32,11 @@ pub fn judge(plan: &Plan, pod: &Pod, seen: &Seen) -> Vec<Finding> {
         File::Text(text) => text,
         File::Unreadable(errno) => {
             let reason = format!("read {path}: {errno}");
+            // What podprobe itself lacks, no resolver needs to lack.
+            if ["EMFILE", "ENFILE", "ENOMEM"].contains(&errno.as_str()) {
+                let unread = Finding::new(Code::ProbeFailed, path, reason);
+                return vec![Finding { layer: Layer::Dns, ..unread }];
+            }
             return vec![Finding::new(Code::ResolvConfMissing, path, reason)];
         }
     };
@@ -80,6 +85,9 @@ fn code(oddity: Oddity) -> Code {
     }
 }
 
+/// Places listed as evidence of one finding.
+const LISTED: usize = 16;
+
 /// One finding for all places of a code, the first one in words.
 fn finding(path: &str, places: &[Anomaly]) -> Finding {
     let first = &places[0];
@@ -97,6 +105,7 @@ fn finding(path: &str, places: &[Anomaly]) -> Finding {
     );
     let evidence: Vec<_> = places
         .iter()
+        .take(LISTED)
         .map(|place| {
             let [glibc, musl, rust] = &place.readers;
             json!({

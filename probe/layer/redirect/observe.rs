@@ -84,6 +84,14 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
     let passthrough_v6 = (capture.passthrough && addresses.families.contains(&Family::Ipv6))
         .then(has_passthrough_v6)
         .flatten();
+    // Where nobody says which families the pod has, it may have none that needs the address.
+    let guessed = plan.families.is_none() && pod.addresses.seen().is_none();
+    let without_alias = (passthrough_v6 == Some(false)).then_some(if guessed {
+        PERHAPS_NO_IPV6
+    } else {
+        NO_PASSTHROUGH
+    });
+    let passthrough_v6 = passthrough_v6.filter(|_| !guessed);
     let left_alone = live.as_ref().map(|_| capture.listen_ports());
     let afar = |flow: &Flow| outside.as_ref().is_some_and(|way| way.is_answered_afar(flow));
     let stand_by = Standing { addresses, vantage: &vantage, left_alone: left_alone.as_deref() };
@@ -92,7 +100,7 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
         .iter()
         .zip(&attended)
         .map(|(flow, attended)| {
-            obstacle(flow, &vantage, passthrough_v6, &dummies, (live.is_some(), privileged))
+            obstacle(flow, &vantage, without_alias, &dummies, (live.is_some(), privileged))
                 .or_else(|| outside.as_ref()?.obstacle(flow, *attended))
         })
         .collect();
@@ -223,7 +231,7 @@ fn has_passthrough_v6() -> Option<bool> {
 fn obstacle(
     flow: &Flow,
     vantage: &Vantage,
-    passthrough_v6: Option<bool>,
+    without_alias: Option<&str>,
     dummies: &[Dummy],
     (live, can_be_transparent): (bool, bool),
 ) -> Option<String> {
@@ -243,14 +251,16 @@ fn obstacle(
     }
     let needs_alias =
         flow.destination.ip() == PASSTHROUGH_V6 || flow.source == Some(PASSTHROUGH_V6);
-    if needs_alias && passthrough_v6 == Some(false) {
-        return Some(NO_PASSTHROUGH.to_owned());
+    if let Some(reason) = without_alias.filter(|_| needs_alias) {
+        return Some(reason.to_owned());
     }
     blocked(flow, dummies)
 }
 
 /// The reason that `judge` recognises: without `::6` on lo the probe would leave the pod.
 pub(super) const NO_PASSTHROUGH: &str = "::6 is not on lo";
+/// The same where nobody knows whether it should be.
+const PERHAPS_NO_IPV6: &str = "::6 is not on lo, and whether the pod has IPv6 cannot be seen";
 
 /// A flow proves something only if everything that could accept it is ours. With one port taken,
 /// what must arrive at another can still be seen to arrive.

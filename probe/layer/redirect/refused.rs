@@ -37,9 +37,7 @@ fn all_leave(flows: &[Observed], broken: &[Broken], family: Family) -> bool {
 /// them elsewhere, and so it does those to ports where nobody listens.
 fn arrives_at_a_dead_port(flows: &[Observed], broken: &[Broken], family: Family) -> bool {
     // At the capture port itself its own listener answers for both.
-    let elsewhere = |o: &Observed| {
-        !matches!(o.flow.promise, Promise::Captured(port) if port == o.flow.destination.port())
-    };
+    let elsewhere = |o: &Observed| !matches!(o.flow.promise, Promise::Captured(port) if port == o.flow.destination.port());
     let of_family = |o: &&Observed| arriving(o) && o.flow.family == family && elsewhere(o);
     let refused = |o: &&Observed| {
         broken.iter().any(|(b, code)| std::ptr::eq(*b, *o) && *code == Code::CaptureRefused)

@@ -125,7 +125,7 @@ async fn tcp(
     if let Err(error) = connected.try_write(&arrivals.token(index)) {
         return failure("send", &error, None);
     }
-    arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or(Outcome::AcceptedElsewhere)
+    arrival(index, arrivals, ARRIVAL_PATIENCE).await.unwrap_or_else(|| arrivals.unknown())
 }
 
 /// Waits until one of our listeners has the flow's token.

@@ -1,6 +1,11 @@
 //! The accepting side: reads each probe's token and its original destination.
 
-use std::{cell::RefCell, io, net::SocketAddr, time::Duration};
+use std::{
+    cell::{OnceCell, RefCell},
+    io,
+    net::SocketAddr,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use socket2::Socket;
@@ -11,7 +16,7 @@ use tokio::{
 };
 
 use super::{flow::Transport, outcome::Outcome, witness::Witness};
-use crate::net::listen::original_destination;
+use crate::net::{errno_name, listen::original_destination};
 
 /// A token: the run's number and the flow's index.
 pub(super) const TOKEN: usize = 16;
@@ -88,17 +93,37 @@ pub(super) struct Arrivals {
     /// How long a packet may stay unanswered. Capture is known within microseconds; where the
     /// first hop sends ICMP, so is escape.
     pub(super) patience: Duration,
+    /// Why a connection could not be accepted here, if so: who accepted it otherwise is not known then.
+    starved: OnceCell<String>,
 }
 
 impl Arrivals {
     pub(super) fn new(nonce: u64, flows: usize, patience: Duration) -> Arrivals {
         let slots = (0..flows).map(|_| (RefCell::new(None), Notify::new())).collect();
-        Arrivals { nonce, slots, answers: false, witness: None, mark: None, patience }
+        Arrivals {
+            nonce,
+            slots,
+            answers: false,
+            witness: None,
+            mark: None,
+            patience,
+            starved: OnceCell::new(),
+        }
     }
 
     /// Whether a proxy runs: what we do not listen for may be its.
     pub(super) fn live(&self) -> bool {
         self.witness.is_some()
+    }
+
+    /// What became of a connection that came about, and of which nobody here knows.
+    pub(super) fn unknown(&self) -> Outcome {
+        match self.starved.get() {
+            Some(errno) => {
+                Outcome::Failed { operation: "accept".into(), errno: errno.clone(), by: None }
+            }
+            None => Outcome::AcceptedElsewhere,
+        }
     }
 
     /// The token of a flow.
@@ -144,7 +169,13 @@ async fn serve_tcp(socket: &TcpListener, listener: &Listening, arrivals: &Arriva
             accepted = socket.accept(),
                 if reading.len() < WAITING => match accepted {
                     Ok((socket, _)) => reading.push(read_token(socket, listener, arrivals)),
-                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                    Err(error) => {
+                        // Who closes before it is accepted lacks nothing.
+                        if error.kind() != io::ErrorKind::ConnectionAborted {
+                            arrivals.starved.get_or_init(|| errno_name(&error));
+                        }
+                        sleep(ACCEPT_PAUSE).await;
+                    }
                 },
         }
     }
