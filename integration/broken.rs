@@ -15,6 +15,36 @@ fn no_rules_at_all_are_missing_to_everybody() {
 }
 
 #[test]
+fn no_rules_are_missing_also_where_the_node_itself_has_the_services_addresses() {
+    // As kube-proxy in IPVS mode binds them: ports that are none of the service's are refused there.
+    let pod = World::DUAL.start();
+    pod.node.sh("ip address add 10.96.0.1/32 dev lo");
+    for who in [App, Root] {
+        let launch = pod.launch(who, &["check", "--output", "json"]);
+        let run = launch.env("KUBERNETES_SERVICE_HOST", "10.96.0.1").run().expect(30);
+        caused(&run, who, &["redirect-missing"]);
+        assert!(!run.codes("fail").contains(&"capture-refused".to_owned()), "{who:?}: {run}");
+    }
+}
+
+#[test]
+fn a_dead_port_refuses_what_arrives_and_lets_nothing_through() {
+    let rules = Rules::istio().replace("ports 15006", "ports 15099");
+    let pod = Pod::with(World::V4, Backend::IptablesNft, &rules);
+    let run = pod.run(Who::NetAdmin, &["check", "--output", "json"]).expect(30);
+    assert_eq!(run.codes("fail"), ["capture-refused"], "{run}");
+}
+
+#[test]
+fn what_is_dropped_at_the_capture_port_did_not_leave_also_past_a_silent_hop() {
+    let pod = Pod::with(World::V4.silent_node(), Backend::IptablesNft, &Rules::istio());
+    sh("iptables-nft -A INPUT -p tcp --dport 15001 -j DROP");
+    for who in [App, Root] {
+        see(&pod, who, &[], &["capture-dropped"]);
+    }
+}
+
+#[test]
 fn the_text_names_one_cause_and_the_next_step() {
     let pod = World::DUAL.start();
     for who in Who::ALL {

@@ -114,6 +114,21 @@ fn silent_dns_beside_an_api_server_that_answers_is_a_policy() {
 }
 
 #[test]
+fn a_file_that_nobody_reads_right_is_no_policy() {
+    let cluster = Cluster::start();
+    cluster.pod.node.filter("input", "ip daddr 10.96.0.10 drop");
+    let path = cluster.pod.file("carriage-returns.conf");
+    std::fs::write(&path, RESOLV_CONF.replace('\n', "\r\n")).expect("write resolv.conf");
+    let path = path.display().to_string();
+    let flags = ["check", "dns", "service", "--mesh", "none", "--output", "json"];
+    let flags = [&flags[..], &["--resolv-conf", &path, "--api-server", "10.96.0.1:443"]].concat();
+    let run = cluster.pod.run(Who::App, &flags).expect(40);
+    assert_ne!(run.cause(), "dns-blocked-by-policy", "{run}");
+    let told = run.report()["cause"]["toldBy"].to_string();
+    assert!(told.contains("resolv-conf-crlf"), "{run}");
+}
+
+#[test]
 fn a_policy_that_rejects_dns_is_one_as_well() {
     let cluster = Cluster::start();
     cluster.pod.node.filter("input", "ip daddr 10.96.0.10 reject with icmpx admin-prohibited");

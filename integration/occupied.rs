@@ -74,6 +74,17 @@ fn a_taken_port_never_turns_into_a_redirect_failure_without_rules() {
 }
 
 #[test]
+fn proved_dns_does_not_stand_for_the_traffic_that_a_stranger_takes() {
+    let pod = Pod::with(World::V4, Backend::Nft, &Rules::istio_dns());
+    let _stranger = listening(STRANGER, &[15001, 15006]);
+    for who in [Who::App, Who::Root] {
+        let run = pod.run(who, &["check", "--dns-capture", "true", "--output", "json"]).expect(5);
+        assert!(run.reason("proof-required").contains("outbound"), "{who:?}: {run}");
+        names_owner(&run, STRANGER);
+    }
+}
+
+#[test]
 fn a_taken_dns_port_is_named() {
     let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio_dns());
     let bind = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 15053)).expect("bind");
