@@ -95,6 +95,15 @@ naming: tools ## Break every rule in turn and count how often the finding names 
 	@SWEEP="$(or $(SWEEP),all)" $(RUNNER_VARIABLE)=.ci/as-root $(CARGO) test $(LOCKED) --test integration \
 	    sweep::naming -- --ignored --nocapture
 
+# WORLDS=n tries so many, from the seed FIRST on, WORKERS of them at a time; STORM=seed tries one and prints
+# everything; the table is left in tmp/storm.txt of the build's directory.
+.PHONY: storm
+storm: tools ## Break worlds by chance and count who is told what is wrong
+	@.ci/as-root true
+	@STORM="$(STORM)" FIRST="$(FIRST)" WORLDS="$(or $(WORLDS),10000)" WORKERS="$(WORKERS)" \
+	    $(RUNNER_VARIABLE)=.ci/as-root $(CARGO) test $(LOCKED) --test integration \
+	    storm::broken_worlds -- --ignored --nocapture
+
 .PHONY: scale
 scale: ## Choose peers in clusters of 10 to 10 000 nodes: the table of docs/scale.md
 	$(CARGO) test $(LOCKED) --lib watch::choose::scale -- --ignored --nocapture

@@ -121,8 +121,7 @@ fn rules_that_go_while_being_watched_end_with_90() {
 fn what_breaks_below_while_being_watched_is_named_and_not_its_consequence() {
     // The kernel tells of a lost carrier within a second: until then nothing that is sent comes back.
     let pod = Pod::with(World::V4, Backend::IptablesNft, &Rules::istio());
-    let gate =
-        pod.launch(Who::Root, &["gate", "--stable-for", "10s", "--output", "json"]).start();
+    let gate = pod.launch(Who::Root, &["gate", "--stable-for", "10s", "--output", "json"]).start();
     assert!(gate.still_runs_after(Duration::from_millis(500)), "nothing was watched");
     pod.node.sh("ip link set host down");
     let run = gate.wait().expect(90);
