@@ -167,7 +167,7 @@ fn a_stampede_keeps_nobody_out() {
 }
 
 #[test]
-fn one_source_gets_reports_no_faster_than_it_reads_them() {
+fn one_source_has_a_rate() {
     let pod = World::DUAL.start();
     let victim = Victim::watch(&pod);
     let statuses: Vec<Option<u16>> = (0..2000).map(|_| victim.asked(&pod, None, WAIT)).collect();
