@@ -96,14 +96,18 @@ pub(super) fn unreached(plan: &Plan, seen: &Seen, findings: &[Finding]) -> Optio
         // What redirection proves is counted, and without targets there is nothing to reach.
         layer == Layer::Redirect
             || (layer == Layer::Reach && plan.reach.targets.is_empty())
-            || findings.iter().any(|f| {
-                f.layer == layer && (f.code == holds(layer) || f.severity == Severity::Unknown)
-            })
+            || findings.iter().any(|f| f.layer == layer && tells(f))
     };
     let silent = |layer: &Layer| !seen.has(*layer) || !told(*layer);
     let layer = plan.layers.iter().copied().find(silent)?;
     let reason = format!("look at {}: nothing was seen", subject(layer));
     Some(Finding::new(Code::ProofRequired, "--require", reason))
+}
+
+/// Whether it is told of what was looked at itself: not of a file that names it.
+fn tells(finding: &Finding) -> bool {
+    let answers = finding.layer == Layer::Service && finding.severity == Severity::Warn;
+    answers || finding.code == holds(finding.layer) || finding.severity == Severity::Unknown
 }
 
 /// What says that something of the layer is as it should be.
