@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::world::Rules;
 
 use super::fault::{self, Fault, Slot};
+use super::manners::Manners;
 use super::random::Random;
-use super::servers::{Manners, TARGET};
+use super::servers::TARGET;
 use super::setting::{Command, Mesh, Setting};
 
 /// As the kubelet writes it.
@@ -37,6 +38,7 @@ pub enum Time {
 }
 
 /// A world, its faults, and how podprobe is asked about it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the world")]
 pub struct Blueprint {
     pub seed: u64,
     pub setting: Setting,
@@ -57,8 +59,6 @@ pub struct Blueprint {
     pub ports_held: bool,
     /// Machines outside answer to what leaves the node.
     pub outside: bool,
-    /// A shell's words before the program starts, such as limits.
-    pub stage: Option<String>,
     /// The proxy that runs does so no more.
     pub proxy_gone: bool,
     /// The run is recorded, and judged once more.
@@ -113,7 +113,6 @@ impl Blueprint {
             strangers: Vec::new(),
             ports_held: false,
             outside: setting.above && random.percent(20),
-            stage: None,
             proxy_gone: false,
             replayed: random.percent(6),
         }
@@ -121,8 +120,9 @@ impl Blueprint {
 
     /// One to three, none of which undoes another.
     fn add_faults(&mut self, random: &mut Random) {
-        let count = 1 + random.below(3);
         let later = self.time == Time::Later;
+        // Two would come one after the other, and be half seen twice.
+        let count = if later { 1 } else { 1 + random.below(3) };
         let mut fitting: Vec<&'static Fault> = fault::all()
             .filter(|fault| (fault.fits)(&self.setting) && (!later || fault.comes_later))
             .collect();

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::trial::{Trial, Verdict};
+use super::judge::{Trial, Verdict};
 
 /// What came of all worlds.
 #[derive(Default)]

@@ -9,6 +9,8 @@ mod blueprint;
 mod fault;
 mod figures;
 mod hostile;
+mod judge;
+mod manners;
 mod random;
 mod servers;
 mod setting;
@@ -21,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use figures::Figures;
-use trial::{Trial, Verdict};
+use judge::{Trial, Verdict};
 
 /// Worlds that every test run tries.
 const SAMPLE: u64 = 60;

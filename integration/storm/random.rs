@@ -1,6 +1,6 @@
 //! Chance that comes again: everything about a world follows from its seed.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): each seed gives a sequence of its own.
+/// `SplitMix64` (Steele, Lea, Flood 2014): each seed gives a sequence of its own.
 pub struct Random(u64);
 
 impl Random {

@@ -27,6 +27,7 @@ pub enum Command {
 
 /// A world without its faults.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the world")]
 pub struct Setting {
     pub mesh: Mesh,
     pub backend: Backend,

@@ -1,6 +1,6 @@
 //! Servers that do not serve, and files that say so.
 
-use super::super::servers::{Api, Dns, Web};
+use super::super::manners::{Api, Dns, Web};
 use super::super::setting::Setting;
 use super::{Fault, Slot};
 

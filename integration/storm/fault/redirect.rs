@@ -107,7 +107,7 @@ pub const FAULTS: &[Fault] = &[
         name: "no-outbound-rule",
         fits: |setting| istio(setting) && setting.sees_outbound(),
         make: |world, _| {
-            world.change_rules(|rules| rules.without("-A ISTIO_OUTPUT -j ISTIO_REDIRECT"))
+            world.change_rules(|rules| rules.without("-A ISTIO_OUTPUT -j ISTIO_REDIRECT"));
         },
         names: &["outbound-escaped", "redirect-missing"],
         ..RULES

@@ -1,6 +1,6 @@
 //! A clock that somebody sets meanwhile: back before 1970, ahead by a century, to and fro.
 
-use super::super::servers::{Dns, Manners};
+use super::super::manners::{Dns, Manners};
 use super::{Cluster, RESOLV_CONF};
 use crate::world::{Launch, sh};
 

@@ -1,6 +1,6 @@
 //! Descriptors and memory: too few of them is neither a yes nor a no.
 
-use super::super::servers::Manners;
+use super::super::manners::Manners;
 use super::{Cluster, RESOLV_CONF};
 use crate::world::{Backend, Pod, Rules, Who, World};
 

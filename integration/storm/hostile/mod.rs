@@ -18,7 +18,8 @@ mod streams;
 
 use crate::world::{Launch, Pod, Who, World};
 
-use super::servers::{API, DNS, Manners, Servers, TARGET};
+use super::manners::Manners;
+use super::servers::{API, DNS, Servers, TARGET};
 
 /// As the kubelet writes it.
 const RESOLV_CONF: &str = "search a.svc.cluster.local svc.cluster.local cluster.local\n\

@@ -2,11 +2,11 @@
 
 use nix::errno::Errno;
 
-use super::super::servers::Manners;
+use super::super::manners::Manners;
 use super::{Cluster, RESOLV_CONF};
 use crate::world::{Backend, Pod, Rules, Who, World, sh};
 
-/// A stage that runs podprobe where socket(AF_NETLINK) fails.
+/// A stage that runs podprobe where no netlink socket can be made.
 fn without_netlink(pod: &Pod, refusal: Errno) -> String {
     let program = pod.file("refuse").display().to_string();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/integration/live/refuse.c");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::super::servers::{Dns, Manners};
+use super::super::manners::{Dns, Manners};
 use super::super::traces::Traces;
 use super::{Cluster, RESOLV_CONF};
 use crate::world::{Backend, Output, Pod, Rules, Running, Who, World};

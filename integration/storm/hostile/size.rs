@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::Command;
 
-use super::super::servers::Manners;
+use super::super::manners::Manners;
 use super::{Cluster, RESOLV_CONF};
 use crate::world::{Pod, Who, World, feed};
 

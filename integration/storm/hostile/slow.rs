@@ -1,6 +1,6 @@
 //! Whoever answers, one byte a second: nobody is read to the end of.
 
-use super::super::servers::{Api, Dns, Manners, Web};
+use super::super::manners::{Api, Dns, Manners, Web};
 use super::{Cluster, RESOLV_CONF};
 
 /// A single look may take as long as its slowest step, and no server's time.
