@@ -58,7 +58,9 @@ pub fn judge(blueprint: &Blueprint, run: &Output) -> (Verdict, String) {
     let said = Said::of(blueprint, run);
     let Some(said) = said else { return (Verdict::Malformed, "no report".into()) };
     if blueprint.faults.is_empty() {
-        let fine = run.code == 0 && said.causes.is_empty() && said.complaints.is_empty();
+        // The look that passes may have begun before the rules came: what differs then is no failure.
+        let warned = !said.complaints.is_empty() && blueprint.time != Time::Healing;
+        let fine = run.code == 0 && said.causes.is_empty() && !warned;
         return if fine {
             (Verdict::Right, String::new())
         } else {

@@ -146,7 +146,8 @@ pub const FAULTS: &[Fault] = &[
         name: "dns-not-programmed",
         fits: |setting| setting.mesh == Mesh::Istio && setting.sees_outbound() && own(setting),
         make: |world, _| world.flags.extend(["--dns-capture", "true"].map(String::from)),
-        names: &["dns-escaped"],
+        // Over TCP, queries are captured as all the rest is.
+        names: &["dns-escaped", "dns-wrong-port"],
         ..RULES
     },
     Fault {
