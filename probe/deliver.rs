@@ -191,8 +191,12 @@ fn observe_telling(
     steps: Option<Sender<Step>>,
     waiting: impl FnMut(&Report),
 ) -> Result<Recording, String> {
+    // tokio takes a signal once: who stays afterwards heeds them by the same handler.
+    let stays = plan.await_inbound.is_some();
     let ended = signal::runtime()?.block_on(run::run(plan, steps, waiting));
-    signal::give_back();
+    if !stays {
+        signal::give_back();
+    }
     ended
 }
 

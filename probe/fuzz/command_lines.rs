@@ -9,6 +9,7 @@ use crate::{
     capture::Capture,
     dropin::{istio as istio_iptables, kuma as kuma_validator, linkerd as linkerd_validator},
     layer::redirect::{Addresses, Flow, Promise, Sender, Transport, flows},
+    plan::Plan,
     pod::Family,
 };
 
@@ -36,7 +37,9 @@ pub(super) fn own(bytes: &[u8]) {
         Ok(Some(plan)) => {
             agree(&plan.capture);
             let again = serde_json::to_string(&plan).expect("JSON");
-            assert_eq!(serde_json::from_str(&again).ok(), Some(plan));
+            // What is sent to targets is written as zeros: it may be a secret.
+            let read: Plan = serde_json::from_str(&again).expect("a plan");
+            assert_eq!(serde_json::to_string(&read).ok(), Some(again));
         }
         Ok(None) => {}
         Err(problem) => assert!(!problem.trim().is_empty()),

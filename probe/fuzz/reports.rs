@@ -51,7 +51,9 @@ pub(crate) fn hold(recording: &Recording) {
     let report = judge::judge(recording);
     let text = serde_json::to_string(recording).expect("JSON");
     let again = Recording::parse(&text).expect("a recording is read again");
-    assert_eq!(again, *recording, "a recording is read as it was written");
+    // What is sent to targets is written as zeros: it may be a secret.
+    let written = serde_json::to_string(&again).expect("JSON");
+    assert_eq!(written, text, "a recording is read as it was written");
     assert_eq!(judge::judge(&again), report, "the same report, elsewhere and later");
     let failed = report.findings.iter().any(|finding| finding.severity == Severity::Fail);
     let whole = recording.seen.is_some() && !recording.course.cut;
