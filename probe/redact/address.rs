@@ -24,12 +24,12 @@ const KEPT: [Network; 16] = [
     v4([224, 0, 0, 0], 4),
     v4([240, 0, 0, 0], 4),
     // Unspecified, loopback, and Istio's ::6.
-    v6([0, 0, 0, 0, 0, 0, 0, 0], 120),
-    v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 128),
-    v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64),
-    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
-    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 128),
-    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
+    v6(0, 120),
+    v6(0x0064_ff9b, 128),
+    v6(0x0100_0000, 64),
+    v6(0x2001_0db8, 32),
+    v6(0xfe80_0000, 128),
+    v6(0xff00_0000, 8),
 ];
 /// What an address stays in: private stays private, and public public.
 const KINDS: [Network; 9] = [
@@ -39,18 +39,18 @@ const KINDS: [Network; 9] = [
     v4([172, 16, 0, 0], 12),
     v4([192, 168, 0, 0], 16),
     v4([198, 18, 0, 0], 15),
-    v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96),
-    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
-    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 64),
+    v6(0x0064_ff9b, 96),
+    v6(0xfc00_0000, 7),
+    v6(0xfe80_0000, 64),
 ];
 
 const fn v4(octets: [u8; 4], length: u32) -> Network {
     (mapped(Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3])), 96 + length)
 }
 
-const fn v6(words: [u16; 8], length: u32) -> Network {
-    let [a, b, c, d, e, f, g, h] = words;
-    (Ipv6Addr::new(a, b, c, d, e, f, g, h).to_bits(), length)
+/// By the first 32 bits, behind which these have none.
+const fn v6(first: u32, length: u32) -> Network {
+    ((first as u128) << 96, length)
 }
 
 const fn mapped(ip: Ipv4Addr) -> u128 {

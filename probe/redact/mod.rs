@@ -10,8 +10,18 @@ use crate::{layer::reach::Host, record::Recording};
 use words::Words;
 
 /// Fields whose text is a name, if it is one word.
-const NAMES: [&str; 8] =
-    ["podName", "podNamespace", "name", "host", "sni", "subject", "domain", "clusterDomain"];
+const NAMES: [&str; 10] = [
+    "podName",
+    "podNamespace",
+    "name",
+    "names",
+    "host",
+    "serviceHost",
+    "sni",
+    "noProxy",
+    "domain",
+    "clusterDomain",
+];
 
 /// The recording with others in the place of all names and addresses.
 ///
