@@ -73,8 +73,6 @@ pub struct Launch<'p> {
     root: Option<String>,
     /// A person watches: stdout is a pseudo-terminal of 100 columns.
     watched: bool,
-    /// A command that starts the program.
-    starter: String,
 }
 
 impl<'p> Launch<'p> {
@@ -88,7 +86,6 @@ impl<'p> Launch<'p> {
             stage: None,
             root: None,
             watched: false,
-            starter: std::env::var("PODPROBE_TEST_WRAPPER").unwrap_or_default(),
         }
     }
 
@@ -113,13 +110,6 @@ impl<'p> Launch<'p> {
     /// On a pseudo-terminal of 100 columns, made by script(1).
     pub fn watched(mut self) -> Self {
         self.watched = true;
-        self
-    }
-
-    /// By this command, with the program and its arguments behind it; by default what
-    /// `PODPROBE_TEST_WRAPPER` says, for whoever looks at the runs of all tests (`integration/seccomp`).
-    pub fn by(mut self, starter: &str) -> Self {
-        self.starter = starter.to_owned();
         self
     }
 
@@ -151,10 +141,7 @@ impl<'p> Launch<'p> {
         line.extend(self.identity());
         match &self.root {
             Some(root) => line.extend(["chroot".into(), root.clone(), "/podprobe".into()]),
-            None => {
-                line.extend(self.starter.split_whitespace().map(String::from));
-                line.push(self.pod.program().display().to_string());
-            }
+            None => line.push(self.pod.program().display().to_string()),
         }
         line.extend(self.arguments.iter().cloned());
         if self.watched {

@@ -117,11 +117,11 @@ impl Tun {
     /// # Errors
     /// What epoll(7) returns.
     pub fn watched(self) -> io::Result<AsyncFd<Tun>> {
-        // SAFETY: a `Tun` owns its descriptor, always gives the same one, and closes it only with itself.
         #[expect(
             unsafe_code,
             reason = "tokio leaves it to the caller that the descriptor stays open"
         )]
+        // SAFETY: a `Tun` owns its descriptor, always gives the same one, and closes it only with itself.
         let watched = unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) };
         Ok(watched?)
     }
