@@ -18,6 +18,5 @@ mod pod_security;
 mod prometheus;
 /// What a watch says, made up.
 mod sample;
-/// System call filters.
 /// What components and examples make of a workload.
 mod workloads;

@@ -1,7 +1,11 @@
 //! Links, addresses, and the environment's word about them.
 
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use super::{attach, complaints, look, only, resolving};
-use crate::world::{World, sh};
+use crate::world::{Backend, Rules, Who, World, sh};
 
 #[test]
 fn a_host_side_that_is_gone_or_down_takes_the_carrier() {
@@ -127,4 +131,40 @@ fn a_pod_without_a_local_port_left_is_told_so() {
     assert!(run.stdout.contains("EADDRINUSE: all of 40000 to 40003 are taken"), "{run}");
     drop(held);
     look(&pod).run().expect(0);
+}
+
+#[test]
+fn a_full_table_of_connections_is_told_and_no_rule_is_blamed() {
+    let pod = World::DUAL.start();
+    pod.load(Backend::IptablesNft, &Rules::istio());
+    fill_conntrack();
+    let run =
+        pod.run(Who::App, &["check", "link", "redirect", "--termination-message=none"]).expect(10);
+    assert!(run.stdout.contains("cause: conntrack-full"), "{run}");
+    assert!(run.stdout.contains("send a datagram to the pod itself: EPERM: all "), "{run}");
+    sh("conntrack -F");
+    pod.run(Who::App, &["check", "link", "redirect", "--termination-message=none"]).expect(0);
+}
+
+/// With connections that do not give way to others, until no more are taken.
+fn fill_conntrack() {
+    let most =
+        std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max").expect("a limit");
+    let most: u32 = most.trim().parse().expect("a number");
+    let mut entries = String::new();
+    for number in 0..=most {
+        let (host, port) = (number / 60_000, 1024 + number % 60_000);
+        let (from, to) = (format!("10.9.{}.{}", host / 256, host % 256), "192.0.2.9");
+        let _ = writeln!(
+            entries,
+            "-A -p tcp -s {from} -d {to} --sport {port} --dport 80 --state ESTABLISHED -t 600 \
+             -u SEEN_REPLY,ASSURED -r {to} -q {from} --reply-port-src 80 --reply-port-dst {port}",
+        );
+    }
+    let mut conntrack = Command::new("conntrack");
+    conntrack.args(["-R", "-"]).stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut child = conntrack.spawn().expect("conntrack");
+    // It ends at the first that is not taken.
+    let _ = child.stdin.take().expect("a pipe").write_all(entries.as_bytes());
+    assert!(!child.wait().expect("wait").success(), "the table took all of {most} and one more");
 }

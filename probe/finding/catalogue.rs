@@ -68,6 +68,7 @@ impl Code {
             Code::AddressTentative => link::ADDRESS_TENTATIVE,
             Code::AddressFamilyMissing => link::ADDRESS_FAMILY_MISSING,
             Code::PortsExhausted => link::PORTS_EXHAUSTED,
+            Code::ConntrackFull => link::CONNTRACK_FULL,
             Code::LinkDropsRising => link::LINK_DROPS_RISING,
             Code::ReversePathStrict => route::REVERSE_PATH_STRICT,
             Code::ConntrackNearFull => link::CONNTRACK_NEAR_FULL,

@@ -48,6 +48,7 @@ codes! {
     AddressTentative = "address-tentative",
     AddressFamilyMissing = "address-family-missing",
     PortsExhausted = "ports-exhausted",
+    ConntrackFull = "conntrack-full",
     LinkDropsRising = "link-drops-rising",
     ConntrackNearFull = "conntrack-near-full",
     EnvPodIpMismatch = "env-pod-ip-mismatch",

@@ -134,6 +134,14 @@ pub(super) const PORTS_EXHAUSTED: Meaning = row(
     "look who holds them (`ss -tanp` in the pod), and at net.ipv4.ip_local_port_range",
     "Connections to different destinations may share a local port: a busy client alone does not show here.",
 );
+pub(super) const CONNTRACK_FULL: Meaning = row(
+    Fail,
+    Link,
+    "the table of tracked connections is full, and what is new is dropped",
+    "Something in the pod opens connections faster than the table forgets them, or nf_conntrack_max is tiny.",
+    "look who opens them (`conntrack -L` in the pod's network namespace), or raise net.netfilter.nf_conntrack_max on the node",
+    "A datagram from the pod to itself was refused (EPERM) while the count stood at the limit. Connections that are already tracked go on.",
+);
 pub(super) const CONNTRACK_NEAR_FULL: Meaning = row(
     Warn,
     Link,

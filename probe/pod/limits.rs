@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
 };
 
 use nix::errno::Errno;
@@ -22,6 +22,9 @@ pub struct Limits {
     /// Connections tracked in this namespace, and the most that the node tracks in any; absent
     /// where connections are not tracked.
     pub tracked: Option<(u64, u64)>,
+    /// Why a datagram to the pod itself could not be sent, where the table of tracked connections was
+    /// full: the kernel refuses what it cannot track (`nf_conntrack_in`).
+    pub untrackable: Option<String>,
 }
 
 /// Looks at the limits; takes a local port for a moment.
@@ -31,7 +34,18 @@ pub(super) fn look() -> Limits {
         text.trim().parse::<u64>().ok()
     };
     let tracked = number("nf_conntrack_count").zip(number("nf_conntrack_max"));
-    Limits { no_port: no_port(), ports: ports(), tracked }
+    let full = tracked.is_some_and(|(count, most)| most > 0 && count >= most);
+    let untrackable = if full { untrackable() } else { None };
+    Limits { no_port: no_port(), ports: ports(), tracked, untrackable }
+}
+
+/// EPERM for a datagram on loopback, which is what connection tracking answers a sender.
+fn untrackable() -> Option<String> {
+    let any = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+    let (from, to) = (any().ok()?, any().ok()?);
+    let sent = from.send_to(&[0], to.local_addr().ok()?);
+    let refused = sent.err().filter(|error| error.raw_os_error() == Some(Errno::EPERM as i32));
+    refused.map(|error| errno_name(&error))
 }
 
 fn ports() -> Option<(u16, u16)> {

@@ -26,13 +26,22 @@ fn ports(limits: &Limits) -> Option<Finding> {
 fn tracked(limits: &Limits) -> Option<Finding> {
     let (count, most) = limits.tracked?;
     let percent = count.saturating_mul(100).checked_div(most)?;
-    let reason = || {
-        format!(
-            "count tracked connections: {count} in this pod of {most} on the node ({percent} %)"
-        )
+    let (code, reason) = match &limits.untrackable {
+        Some(errno) => (
+            Code::ConntrackFull,
+            format!(
+                "send a datagram to the pod itself: {errno}: all {most} tracked connections are in use"
+            ),
+        ),
+        None if percent >= NEARLY_FULL => (
+            Code::ConntrackNearFull,
+            format!(
+                "count tracked connections: {count} in this pod of {most} on the node ({percent} %)"
+            ),
+        ),
+        None => return None,
     };
-    let finding = || Finding::new(Code::ConntrackNearFull, "nf_conntrack", reason());
-    (percent >= NEARLY_FULL).then(|| finding().with("count", count).with("most", most))
+    Some(Finding::new(code, "nf_conntrack", reason).with("count", count).with("most", most))
 }
 
 #[cfg(test)]
@@ -53,11 +62,20 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_full_where_nothing_new_is_tracked() {
+        let tracked = Some((1000, 1000));
+        let full = Limits { tracked, untrackable: Some("EPERM".to_owned()), ..Limits::default() };
+        assert_eq!(codes(&full), [Code::ConntrackFull]);
+        let makes_room = Limits { tracked, ..Limits::default() };
+        assert_eq!(codes(&makes_room), [Code::ConntrackNearFull], "what is not assured gives way");
+    }
+
+    #[test]
     fn a_port_that_cannot_be_had_is_told_with_the_range() {
         let limits = Limits {
             no_port: Some("EADDRINUSE".to_owned()),
             ports: Some((32768, 60999)),
-            tracked: None,
+            ..Limits::default()
         };
         let found = judge(&limits);
         assert_eq!(found[0].code, Code::PortsExhausted);
