@@ -36,15 +36,17 @@ fn unexpected(broken: &mut [Broken]) {
 }
 
 /// Outbound connections that got no answer did not leave the pod where the first hop answers others, or
-/// where the capture port itself, dialled on loopback, keeps silent. Others of the same moment: before it
-/// was resolved as a neighbour, the first hop answered nobody.
+/// where a port of the proxy, dialled on loopback, keeps silent: swapped rules lead to the other one.
+/// Others of the same moment: before it was resolved as a neighbour, the first hop answered nobody.
 fn dropped(flows: &[Observed], capture: &Capture, broken: &mut [Broken]) {
     for family in families(flows) {
         let of_family = || flows.iter().filter(|o| o.flow.family == family);
         let mut at_once = of_family().filter(|o| o.flow.again.is_none());
         let answers = at_once.any(|o| matches!(o.outcome, Outcome::LeftThePod { .. }));
         let dialled = |o: &Observed| {
-            o.flow.destination == SocketAddr::new(loopback(family), capture.outbound_port)
+            [capture.outbound_port, capture.inbound_port]
+                .into_iter()
+                .any(|port| o.flow.destination == SocketAddr::new(loopback(family), port))
         };
         let mute = broken.iter().any(|(o, code)| *code == Code::CaptureDropped && dialled(o));
         let mut outbound = of_family().filter(|o| o.flow.proof == Proof::Outbound).peekable();

@@ -215,6 +215,18 @@ fn a_server_that_ignores_our_datagram_is_no_dropped_packet() {
     assert_eq!(failures(vec![observed]), [Code::CaptureDropped]);
 }
 
+/// Where the rules lead is not seen from outside, and swapped rules lead to the inbound port.
+#[test]
+fn silence_at_either_port_of_the_proxy_is_silence_in_the_pod() {
+    let silent = |address| loops(address, Outcome::Silent { waited_ms: 25 });
+    let out = || outbound(OUT, Outcome::Silent { waited_ms: 25 });
+    for port in ["127.0.0.1:15001", "127.0.0.1:15006"] {
+        assert_eq!(failures(vec![out(), silent(port)]), [Code::CaptureDropped], "{port}");
+    }
+    let other = failures(vec![out(), silent("127.0.0.1:8080")]);
+    assert_eq!(other, [Code::OutboundEscaped, Code::CaptureDropped]);
+}
+
 /// The first packets wait for the neighbour; those that repeat them follow when it is known.
 #[test]
 fn a_first_hop_that_was_not_yet_resolved_is_no_drop_in_the_pod() {
