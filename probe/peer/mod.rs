@@ -56,7 +56,7 @@ impl Peer {
 /// One sentence: it cannot be read, or is empty, which would let everybody in.
 pub fn secret(file: &Path) -> Result<String, String> {
     let told = |problem: &str| format!("read the token from {}: {problem}", file.display());
-    let text = std::fs::read_to_string(file).map_err(|error| told(&error.to_string()))?;
+    let text = crate::pod::file::text(file).map_err(|error| told(&error.to_string()))?;
     match text.trim() {
         "" => Err(told("it is empty")),
         token => Ok(token.to_owned()),

@@ -11,7 +11,7 @@ use crate::{
     judge,
     layer::{dns, link, mtu, node, reach, redirect, route, service},
     plan::{Extra, Listeners, Plan},
-    pod::{self, Pod},
+    pod::{self, Pod, file},
     profile,
     record::Seen,
 };
@@ -236,7 +236,7 @@ async fn look_at_redirect(plan: &mut Plan, seen: &mut Seen) {
 
 /// Decides which mesh this is; gives what was seen of packets, if it took packets.
 async fn survey(plan: &mut Plan, pod: &Pod) -> Option<redirect::Seen> {
-    let annotations = std::fs::read_to_string(&plan.annotations).unwrap_or_default();
+    let annotations = file::text(&plan.annotations).unwrap_or_default();
     let told = detect::by_annotations(&annotations).or_else(|| detect::by_pod(pod));
     if let Some(detected) = told {
         plan.decide(detected);

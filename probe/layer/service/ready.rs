@@ -70,7 +70,7 @@ pub(super) async fn ask(
 /// What is in the file, if that can stand in a header.
 #[cfg(feature = "tls")]
 fn token(path: &std::path::Path) -> Option<String> {
-    let text = std::fs::read_to_string(path).ok()?;
+    let text = crate::pod::file::text(path).ok()?;
     let token = text.trim();
     let fits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then(|| token.to_owned())

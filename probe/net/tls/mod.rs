@@ -121,7 +121,7 @@ impl<S> Session<S> {
 
 /// The certificates of a PEM file.
 fn authorities(path: &Path) -> Result<RootCertStore, TlsFailure> {
-    let text = std::fs::read(path);
+    let text = crate::pod::file::all(path);
     let text =
         text.map_err(|error| unusable(path, format!("cannot be read: {}", errno_name(&error))))?;
     let mut store = RootCertStore::empty();
