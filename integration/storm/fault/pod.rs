@@ -71,8 +71,9 @@ pub const FAULTS: &[Fault] = &[
         make: |world, _| {
             world.node.filter.push(("input", "ip daddr 10.96.0.0/24 drop".into()));
         },
-        names: &["dns-silent", "service-silent"],
-        exits: &[40, 50],
+        // Where it comes later, it may come between the connection and the hello, or between two layers.
+        names: &["dns-silent", "service-silent", "service-hangs", "reach-timeout-near"],
+        exits: &[40, 50, 60],
         ..FILTER
     },
     Fault {
@@ -128,8 +129,9 @@ pub const FAULTS: &[Fault] = &[
         make: |world, _| {
             world.node.filter.push(("input", "meta l4proto { tcp, udp } drop".into()));
         },
-        names: &["dns-silent", "service-silent"],
-        exits: &[40, 50],
+        // Where it comes later, it may come between the connection and the hello, or between two layers.
+        names: &["dns-silent", "service-silent", "service-hangs", "reach-timeout-near"],
+        exits: &[40, 50, 60],
         ..FILTER
     },
     Fault {
