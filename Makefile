@@ -58,7 +58,7 @@ test: tools ## Run every test; needs root, sudo or user namespaces
 .PHONY: test-beside
 test-beside: tools ## Run the tests beside a real Envoy, Prometheus, Chromium and kubectl
 	@python3 -c 'import ensurepip' 2>/dev/null || .ci/tools python3-venv
-	@.ci/tools prometheus promtool chromium chromedriver shellcheck skopeo
+	@.ci/tools prometheus promtool chromium chromedriver shellcheck skopeo python3-seccomp
 	@.ci/as-root true
 	@set -euo pipefail; wheels=$$(.ci/wheels); export PATH=$$wheels:$$PATH; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -67,6 +67,20 @@ test-beside: tools ## Run the tests beside a real Envoy, Prometheus, Chromium an
 	    run=test; rest="--test integration beside:: -- --ignored"; \
 	fi; \
 	$(RUNNER_VARIABLE)=.ci/as-root $(CARGO) $$run $(LOCKED) $$rest
+
+# Whatever podprobe is asked to do in any test, it can do under the profile of its mode.
+.PHONY: test-confined
+test-confined: tools ## Run every test with podprobe under its seccomp profile
+	@.ci/tools python3-seccomp
+	@.ci/as-root true
+	@PODPROBE_TEST_WRAPPER="/usr/bin/python3 $(CURDIR)/integration/seccomp/start confine $(CURDIR)/manifests/seccomp" \
+	    $(RUNNER_VARIABLE)=.ci/as-root $(CARGO) nextest run --no-fail-fast $(LOCKED) --test integration
+
+# The binary that is released, under strace, in the pods of the tests; TESTS=expression takes some of them alone.
+.PHONY: seccomp
+seccomp: tools build ## Write manifests/seccomp from the system calls of the tests' runs
+	@.ci/tools strace
+	@$(RUNNER_VARIABLE)=.ci/as-root integration/seccomp/generate
 
 # SWEEP=part-of-a-name takes some mutants alone; the table is left in tmp/sweep.txt of the build's directory.
 .PHONY: sweep

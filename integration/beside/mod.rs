@@ -18,5 +18,7 @@ mod pod_security;
 mod prometheus;
 /// What a watch says, made up.
 mod sample;
+/// System call filters.
+mod seccomp;
 /// What components and examples make of a workload.
 mod workloads;

@@ -2,14 +2,16 @@
 
 use super::place::{Place, Way};
 use super::{NONE, launch, reason, reasons, says};
-use crate::world::{Daemon, until};
+use crate::world::{Daemon, starter, until};
 
 const PEERS: &str = "10.99.0.2:7000,[fd99::2]:7000";
 const FLAGS: [&str; 2] = ["--peer", PEERS];
 
 fn serving(place: &Place) -> Daemon {
-    let program = place.pod.program().display().to_string();
-    let daemon = Daemon::on(&place.far, &[&program, "peer", "--listen", PEERS]);
+    let (starter, program) = (starter(), place.pod.program().display().to_string());
+    let mut line: Vec<&str> = starter.split_whitespace().collect();
+    line.extend([&program, "peer", "--listen", PEERS]);
+    let daemon = Daemon::on(&place.far, &line);
     let listens = || place.far.sh("ss -Htln 'sport = :7000'").lines().count() == 2;
     until("the peer's listeners", listens);
     daemon

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::world::{Backend, Output, Pod, Rules, Who, World, sh};
+use crate::world::{Backend, Output, Pod, Rules, Who, World, sh, starter};
 
 /// Leaves the report of a good pod in a file of the other pod, and gives that file's name.
 fn good_report(bad: &Pod, text: &str) -> String {
@@ -118,10 +118,10 @@ fn two_files_are_compared_without_a_look_and_either_may_be_standard_input() {
     nowhere.run(Who::App, &["diff", &good, &good]).expect(0);
     for (line, code) in [("\"$0\" diff - \"$2\" <\"$1\"", 30), ("\"$0\" diff \"$1\" - <\"$1\"", 0)]
     {
-        let program = nowhere.program().display();
+        let program = format!("{} {}", starter(), nowhere.program().display());
         let ended = sh(&format!(
             "set -- '{good}' '{bad}'; set +e; {}; echo $?",
-            line.replace("$0", &program.to_string())
+            line.replace("\"$0\"", &program)
         ));
         assert_eq!(ended.lines().last(), Some(code.to_string().as_str()), "{ended}");
     }

@@ -6,14 +6,16 @@ use std::thread;
 use std::time::Duration;
 
 use super::{TcpStream, WAIT};
-use crate::world::{Backend, Daemon, Node, Output, Pod, Rules, Who, World, as_owner, until};
+use crate::world::{Backend, Daemon, Node, Output, Pod, Rules, Who, World, as_owner, starter, until};
 
 const PEERS: &str = "10.77.0.1:7000,[fd77::1]:7000";
 
 /// A peer on this machine, once it listens.
 pub fn serving(pod: &Pod, node: &Node, listen: &str, flags: &[&str]) -> Daemon {
-    let program = pod.program().display().to_string();
-    let line = [&[program.as_str(), "peer", "--listen", listen], flags].concat();
+    let (starter, program) = (starter(), pod.program().display().to_string());
+    let mut line: Vec<&str> = starter.split_whitespace().collect();
+    line.extend([&program, "peer", "--listen", listen]);
+    line.extend(flags);
     let daemon = Daemon::on(node, &line);
     let last: SocketAddr =
         listen.rsplit(',').next().and_then(|at| at.parse().ok()).expect("an address");

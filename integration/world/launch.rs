@@ -61,6 +61,16 @@ impl Who {
     }
 }
 
+/// What starts podprobe in every test, with the program and its arguments behind it: the words of
+/// `PODPROBE_TEST_WRAPPER`, for whoever looks at the runs of all tests (`integration/seccomp`).
+pub fn starter() -> String {
+    std::env::var("PODPROBE_TEST_WRAPPER").unwrap_or_default()
+}
+
+fn words(line: &str) -> impl Iterator<Item = String> {
+    line.split_whitespace().map(String::from)
+}
+
 /// A run being prepared.
 pub struct Launch<'p> {
     pod: &'p Pod,
@@ -73,6 +83,8 @@ pub struct Launch<'p> {
     root: Option<String>,
     /// A person watches: stdout is a pseudo-terminal of 100 columns.
     watched: bool,
+    /// A command that starts the program.
+    starter: String,
 }
 
 impl<'p> Launch<'p> {
@@ -86,6 +98,7 @@ impl<'p> Launch<'p> {
             stage: None,
             root: None,
             watched: false,
+            starter: starter(),
         }
     }
 
@@ -110,6 +123,12 @@ impl<'p> Launch<'p> {
     /// On a pseudo-terminal of 100 columns, made by script(1).
     pub fn watched(mut self) -> Self {
         self.watched = true;
+        self
+    }
+
+    /// By this command, with the program and its arguments behind it, instead of [`starter`].
+    pub fn by(mut self, starter: &str) -> Self {
+        self.starter = starter.to_owned();
         self
     }
 
@@ -140,8 +159,17 @@ impl<'p> Launch<'p> {
         }
         line.extend(self.identity());
         match &self.root {
-            Some(root) => line.extend(["chroot".into(), root.clone(), "/podprobe".into()]),
-            None => line.push(self.pod.program().display().to_string()),
+            Some(root) if self.starter.is_empty() => {
+                line.extend(["chroot".into(), root.clone(), "/podprobe".into()]);
+            }
+            Some(root) => {
+                line.extend(words(&self.starter));
+                line.extend(["--root".into(), root.clone(), "/podprobe".into()]);
+            }
+            None => {
+                line.extend(words(&self.starter));
+                line.push(self.pod.program().display().to_string());
+            }
         }
         line.extend(self.arguments.iter().cloned());
         if self.watched {

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 pub use backend::Backend;
 pub use daemon::{Daemon, OpenSsl, until};
-pub use launch::{Launch, Running, Who};
+pub use launch::{Launch, Running, Who, starter};
 pub use node::Node;
 pub use output::Output;
 pub use rules::{Rules, rule_lines};
