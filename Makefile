@@ -58,7 +58,7 @@ test: tools ## Run every test; needs root, sudo or user namespaces
 .PHONY: test-beside
 test-beside: tools ## Run the tests beside a real Envoy, Prometheus, Chromium and kubectl
 	@python3 -c 'import ensurepip' 2>/dev/null || .ci/tools python3-venv
-	@.ci/tools prometheus promtool chromium chromedriver shellcheck skopeo python3-seccomp
+	@.ci/tools prometheus promtool chromium chromedriver shellcheck skopeo python3-seccomp runc
 	@.ci/as-root true
 	@set -euo pipefail; wheels=$$(.ci/wheels); export PATH=$$wheels:$$PATH; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -68,13 +68,12 @@ test-beside: tools ## Run the tests beside a real Envoy, Prometheus, Chromium an
 	fi; \
 	$(RUNNER_VARIABLE)=.ci/as-root $(CARGO) $$run $(LOCKED) $$rest
 
-# Whatever podprobe is asked to do in any test, it can do under the profile of its mode.
+# Whatever the released binary is asked to do in any test, it can do under the profile of its mode.
 .PHONY: test-confined
-test-confined: tools ## Run every test with podprobe under its seccomp profile
+test-confined: tools build ## Run every test with podprobe under its seccomp profile
 	@.ci/tools python3-seccomp
 	@.ci/as-root true
-	@PODPROBE_TEST_WRAPPER="/usr/bin/python3 $(CURDIR)/integration/seccomp/start confine $(CURDIR)/manifests/seccomp" \
-	    $(RUNNER_VARIABLE)=.ci/as-root $(CARGO) nextest run --no-fail-fast $(LOCKED) --test integration
+	@$(RUNNER_VARIABLE)=.ci/as-root integration/seccomp/confined
 
 # The binary that is released, under strace, in the pods of the tests; TESTS=expression takes some of them alone.
 .PHONY: seccomp

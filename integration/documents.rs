@@ -16,6 +16,8 @@ mod commands;
 mod links;
 /// What the documents say of other validators, and what of ours takes their place.
 mod migration;
+/// Profiles of system calls.
+mod seccomp;
 
 /// README and every page beside it, by path.
 fn pages() -> Vec<(String, String)> {

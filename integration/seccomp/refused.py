@@ -16,7 +16,7 @@ NUMBERS = {
     "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
     "process_vm_readv": (310, 270), "memfd_create": (319, 279), "execveat": (322, 281),
     "open_by_handle_at": (304, 265), "settimeofday": (164, 170), "sethostname": (170, 161),
-    "personality": (135, 92), "quotactl": (179, 60),
+    "kill": (62, 129), "personality": (135, 92), "quotactl": (179, 60),
 }
 
 
