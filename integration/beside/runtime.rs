@@ -24,14 +24,18 @@ fn bundle(pod: &Pod, mode: &str, line: &[&str]) -> PathBuf {
         seen(pod.program(), "/podprobe"),
     ];
     let libraries = ["/usr", "/lib", "/lib64"].map(Path::new);
-    mounts.extend(libraries.iter().filter(|path| path.is_dir()).map(|path| {
-        seen(&path.canonicalize().expect("a directory"), &path.display().to_string())
-    }));
+    mounts.extend(
+        libraries.iter().filter(|path| path.is_dir()).map(|path| {
+            seen(&path.canonicalize().expect("a directory"), &path.display().to_string())
+        }),
+    );
+    let words = [&["/podprobe"], line].concat();
+    let apart = ["pid", "mount", "ipc", "uts"].map(|name| json!({"type": name}));
     let config = json!({
         "ociVersion": "1.0.2",
         "process": {
             "user": {"uid": 65532, "gid": 65532},
-            "args": [&["/podprobe"], line].concat(),
+            "args": words,
             "env": ["PODPROBE_EVERY=all=100ms"],
             "cwd": "/",
             "noNewPrivileges": true,
@@ -40,7 +44,7 @@ fn bundle(pod: &Pod, mode: &str, line: &[&str]) -> PathBuf {
         "mounts": mounts,
         "linux": {
             // The pod's network is that of the test.
-            "namespaces": ["pid", "mount", "ipc", "uts"].map(|name| json!({"type": name})),
+            "namespaces": apart,
             "seccomp": profile(mode),
         },
     });

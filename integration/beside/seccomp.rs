@@ -34,7 +34,7 @@ fn confined<'p>(pod: &'p Pod, who: Who, line: &[&str]) -> Launch<'p> {
     let copied = Command::new("cp").arg("-r").arg(START).arg(PROFILES).arg(&place).status();
     assert!(copied.expect("cp").success(), "copy the profiles");
     let place = place.display();
-    pod.launch(who, line).by(&format!("/usr/bin/python3 {place}/start confine {place}/seccomp"))
+    pod.launch(who, line).by(format!("/usr/bin/python3 {place}/start confine {place}/seccomp"))
 }
 
 fn verdict(run: &Output) -> (i32, Vec<String>, Vec<String>, Vec<String>) {

@@ -44,8 +44,9 @@ fn groups(profile: &Value) -> Vec<(Vec<&str>, &str, Option<&Value>)> {
 fn each_mode_has_a_profile_that_refuses_what_it_does_not_name() {
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/seccomp");
     let files = fs::read_dir(place).expect("profiles");
-    let files: BTreeSet<String> =
-        files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+    let files: BTreeSet<String> = files
+        .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
     assert_eq!(files, MODES.map(|mode| format!("{mode}.json")).into());
     for mode in MODES {
         let profile = profile(mode);
@@ -65,7 +66,10 @@ fn each_mode_has_a_profile_that_refuses_what_it_does_not_name() {
         let condition =
             json!([{"index": 0, "value": 65536, "valueTwo": 65536, "op": "SCMP_CMP_MASKED_EQ"}]);
         assert_eq!(threads, &(vec!["clone"], "SCMP_ACT_ALLOW", Some(&condition)), "{mode}");
-        assert_eq!((&clone3[..], &profile["syscalls"][2]["errnoRet"]), (&["clone3"][..], &json!(38)));
+        assert_eq!(
+            (&clone3[..], &profile["syscalls"][2]["errnoRet"]),
+            (&["clone3"][..], &json!(38))
+        );
         for (old, new) in ON_ARM64 {
             assert!(!free.contains(&old) || free.contains(&new), "{mode}: {old}, and no {new}");
         }
@@ -77,7 +81,8 @@ fn the_page_counts_what_each_profile_allows() {
     let page = read("docs/seccomp.md");
     for mode in MODES {
         let profile = profile(mode);
-        let allowed = groups(&profile).into_iter().filter(|(_, action, _)| *action == "SCMP_ACT_ALLOW");
+        let allowed =
+            groups(&profile).into_iter().filter(|(_, action, _)| *action == "SCMP_ACT_ALLOW");
         let allowed: BTreeSet<&str> = allowed.flat_map(|(names, ..)| names).collect();
         let row = format!("| [{mode}.json](../manifests/seccomp/{mode}.json) | ");
         let row = page.lines().find(|line| line.starts_with(&row)).expect("a row");

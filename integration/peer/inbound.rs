@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::{TcpStream, WAIT};
-use crate::world::{Backend, Daemon, Node, Output, Pod, Rules, Who, World, as_owner, starter, until};
+use crate::world::{
+    Backend, Daemon, Node, Output, Pod, Rules, Who, World, as_owner, starter, until,
+};
 
 const PEERS: &str = "10.77.0.1:7000,[fd77::1]:7000";
 

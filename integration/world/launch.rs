@@ -127,9 +127,8 @@ impl<'p> Launch<'p> {
     }
 
     /// By this command, with the program and its arguments behind it, instead of [`starter`].
-    pub fn by(mut self, starter: &str) -> Self {
-        self.starter = starter.to_owned();
-        self
+    pub fn by(self, starter: String) -> Self {
+        Launch { starter, ..self }
     }
 
     /// Starts and waits.
