@@ -100,11 +100,17 @@ fn what_serves_is_started_and_ends_by_a_signal() {
     let pod = World::DUAL.start();
     for (mode, line, port) in [
         ("watch", &["watch", "link", "--mesh", "none"][..], 9464),
+        ("node", &["watch", "node", "--mesh", "none", "--host-root", "/host"], 9464),
         ("peer", &["peer", "--listen", "10.77.0.2:7000"], 7000),
     ] {
         let (child, name) = start(&pod, mode, line);
         let state = pod.file("runc").display().to_string();
         until("its listener", || !sh(&format!("ss -Htln 'sport = :{port}'")).is_empty());
+        if line[0] == "watch" {
+            // As a kubelet's probe does it.
+            let alive = format!("runc --root {state} exec {name} /podprobe ready --ask live");
+            until("it is alive", || sh(&format!("{alive} || echo no")).trim() != "no");
+        }
         for _ in 0..2 {
             sh(&format!("runc --root {state} kill {name} TERM || true"));
         }
