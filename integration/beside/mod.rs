@@ -16,6 +16,8 @@ mod page;
 mod pod_security;
 /// A real Prometheus, from scrape to alert.
 mod prometheus;
+/// Refused system calls.
+mod refused;
 /// A container runtime.
 mod runtime;
 /// What a watch says, made up.

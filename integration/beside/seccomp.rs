@@ -27,14 +27,20 @@ const RUNS: [(Who, &[&str]); 7] = [
     (Who::NetRaw, &["check", "link", "--extra", "address-conflict"]),
 ];
 
-/// A copy of what starts podprobe, where every user may read it.
-fn confined<'p>(pod: &'p Pod, who: Who, line: &[&str]) -> Launch<'p> {
+/// podprobe, about to be started under the profile of its mode.
+pub(super) fn confined<'p>(pod: &'p Pod, who: Who, line: &[&str]) -> Launch<'p> {
+    let place = copied(pod);
+    let place = place.display();
+    pod.launch(who, line).by(format!("/usr/bin/python3 {place}/start confine {place}/seccomp"))
+}
+
+/// What starts podprobe, and the profiles, where every user may read them.
+pub(super) fn copied(pod: &Pod) -> PathBuf {
     let place = pod.file("seccomp");
     fs::create_dir_all(&place).expect("a directory");
     let copied = Command::new("cp").arg("-r").arg(START).arg(PROFILES).arg(&place).status();
     assert!(copied.expect("cp").success(), "copy the profiles");
-    let place = place.display();
-    pod.launch(who, line).by(format!("/usr/bin/python3 {place}/start confine {place}/seccomp"))
+    place
 }
 
 fn verdict(run: &Output) -> (i32, Vec<String>, Vec<String>, Vec<String>) {

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod proof_tests;
+mod refused;
 mod shorten;
 mod unmet;
 
@@ -184,6 +185,7 @@ pub fn look(plan: &Plan, seen: &Seen) -> Judged {
     if let Some(node_seen) = &seen.node {
         judged.findings.extend(node::judge(plan, node_seen));
     }
+    refused::blind(&seen.pod, &mut judged);
     declared::declare(&plan.severity, &mut judged.findings);
     judged
 }

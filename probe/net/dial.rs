@@ -65,16 +65,19 @@ pub async fn connect(
     let stream = TcpStream::from_std(socket.into())
         .map_err(|error| failure("register the socket", &error, None))?;
     let waited = timeout(patience, stream.writable()).await.is_err();
-    match stream.take_error() {
-        Ok(Some(error)) | Err(error) => {
-            Err(failure("connect", &error, error_queue::offender(&stream)))
+    // What a filter of system calls refuses is no word about the network.
+    let error = stream.take_error();
+    let error = error.map_err(|refused| failure("read the socket's error", &refused, None))?;
+    if let Some(error) = error {
+        return Err(failure("connect", &error, error_queue::offender(&stream)));
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(stream),
+        Err(error) if error.raw_os_error() != Some(Errno::ENOTCONN as i32) => {
+            Err(failure("read the socket's peer", &error, None))
         }
-        Ok(None) if stream.peer_addr().is_ok() => Ok(stream),
-        Ok(None) if waited => Err(Outcome::Silent { waited_ms: millis(patience) }),
-        Ok(None) => {
-            let error = io::Error::from_raw_os_error(Errno::ENOTCONN as i32);
-            Err(failure("connect", &error, error_queue::offender(&stream)))
-        }
+        Err(_) if waited => Err(Outcome::Silent { waited_ms: millis(patience) }),
+        Err(error) => Err(failure("connect", &error, error_queue::offender(&stream))),
     }
 }
 

@@ -73,13 +73,20 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
 /// The destination that a redirected connection was made to (`SO_ORIGINAL_DST`, kernel
 /// `net/netfilter/nf_conntrack_proto.c`); on a connection that was not redirected the kernel gives
 /// its local address, and none without conntrack.
-#[must_use]
-pub fn original_destination(accepted: &TcpStream) -> Option<SocketAddr> {
-    let local = accepted.local_addr().ok()?;
+///
+/// # Errors
+/// `EPERM` where one may not ask, under a filter of system calls.
+pub fn original_destination(accepted: &TcpStream) -> io::Result<Option<SocketAddr>> {
     let socket = SockRef::from(accepted);
-    let original =
-        if local.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
-    original.ok()?.as_socket()
+    let original = match accepted.local_addr()?.is_ipv4() {
+        true => socket.original_dst_v4(),
+        false => socket.original_dst_v6(),
+    };
+    match original {
+        Ok(original) => Ok(original.as_socket()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Whether this machine is without the family.

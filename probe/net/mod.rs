@@ -1,6 +1,7 @@
 //! The only place with socket options and netlink messages.
 
 pub mod arp;
+pub mod calls;
 pub mod client;
 pub mod counters;
 pub mod datagram;

@@ -9,6 +9,7 @@ use nix::unistd::{Gid, getgid, getgroups, getuid};
 use serde::{Deserialize, Serialize};
 
 use super::{Cap, Look};
+use crate::net::calls;
 
 /// The process's ids and privileges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Identity {
     pub no_new_privs: Look<bool>,
     /// Seccomp mode: 0 off, 1 strict, 2 filter.
     pub seccomp: Look<u8>,
+    /// System calls without which nothing is probed, and which a filter refuses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_calls: Vec<String>,
 }
 
 impl Identity {
@@ -54,13 +58,16 @@ pub(crate) fn look() -> Identity {
     let status = fs::read("/proc/self/status");
     let text = status.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let groups = getgroups().unwrap_or_default();
+    let seccomp = field(&text, "Seccomp", |mode| mode.parse().ok());
+    let refused_calls = if seccomp == Look::Seen(0) { Vec::new() } else { calls::refused() };
     Identity {
         uid: getuid().as_raw(),
         gid: getgid().as_raw(),
         groups: groups.into_iter().map(Gid::as_raw).collect(),
         capabilities: field(&text, "CapEff", |mask| u64::from_str_radix(mask, 16).ok()),
         no_new_privs: Look::of("prctl", prctl::get_no_new_privs().map_err(io::Error::from)),
-        seccomp: field(&text, "Seccomp", |mode| mode.parse().ok()),
+        seccomp,
+        refused_calls,
     }
 }
 
@@ -95,6 +102,7 @@ pub(crate) mod tests {
             capabilities: Look::Seen(0),
             no_new_privs: Look::Seen(true),
             seccomp: Look::Seen(2),
+            refused_calls: vec![],
         }
     }
 

@@ -102,7 +102,7 @@ impl Rounds {
             let crowded = start.elapsed() + look::SCARCE > patience;
             let report = self.judged(patience < HASTE, crowded);
             self.note_when_ready(&report);
-            if self.is_settled(&report) {
+            if self.is_settled(&report, start) {
                 if report.verdict == Verdict::Ok && !self.recording.course.broke {
                     self.await_inbound().await;
                 }
@@ -182,15 +182,17 @@ impl Rounds {
         }
     }
 
-    /// Whether another look would serve nothing.
-    fn is_settled(&mut self, report: &Report) -> bool {
+    /// Whether another look would serve nothing. What a slow look saw at its beginning says nothing about its end:
+    /// to have held for a time, it must hold in a look that began after it.
+    fn is_settled(&mut self, report: &Report, began: Instant) -> bool {
         let plan = &self.recording.plan;
         let stable_for = Duration::from_millis(plan.stable_for_ms);
         if report.verdict == Verdict::Ok {
             if self.broke_for_a_moment() {
                 return true;
             }
-            return self.held_since.get_or_insert_with(Instant::now).elapsed() >= stable_for;
+            let since = *self.held_since.get_or_insert_with(Instant::now);
+            return stable_for.is_zero() || began >= since + stable_for;
         }
         if self.held_since.is_some() {
             let first = || (Instant::now(), self.recording.seen.clone());

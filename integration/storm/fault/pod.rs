@@ -18,6 +18,9 @@ const FILTER: Fault = Fault {
     comes_later: true,
 };
 
+/// What is cut off later may be cut off between a connection and its hello, or between two layers.
+const CUT_OFF: &[&str] = &["dns-silent", "service-silent", "service-hangs", "reach-timeout-near"];
+
 pub const FAULTS: &[Fault] = &[
     Fault {
         name: "pod-drops-dns",
@@ -71,8 +74,7 @@ pub const FAULTS: &[Fault] = &[
         make: |world, _| {
             world.node.filter.push(("input", "ip daddr 10.96.0.0/24 drop".into()));
         },
-        // Where it comes later, it may come between the connection and the hello, or between two layers.
-        names: &["dns-silent", "service-silent", "service-hangs", "reach-timeout-near"],
+        names: CUT_OFF,
         exits: &[40, 50, 60],
         ..FILTER
     },
@@ -129,8 +131,7 @@ pub const FAULTS: &[Fault] = &[
         make: |world, _| {
             world.node.filter.push(("input", "meta l4proto { tcp, udp } drop".into()));
         },
-        // Where it comes later, it may come between the connection and the hello, or between two layers.
-        names: &["dns-silent", "service-silent", "service-hangs", "reach-timeout-near"],
+        names: CUT_OFF,
         exits: &[40, 50, 60],
         ..FILTER
     },

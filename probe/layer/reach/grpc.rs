@@ -19,6 +19,8 @@ const METHOD: &str = "/grpc.health.v1.Health/Check";
 pub(super) const SERVING: u64 = 1;
 /// No health message is longer.
 const LONGEST: usize = 1024;
+/// Of the server's own words, so many characters are told.
+const WORDS: usize = 200;
 
 /// Asks whether the service serves.
 ///
@@ -91,7 +93,14 @@ async fn exchange(
 fn broken(error: &h2::Error) -> String {
     match error.get_io() {
         Some(error) => ended(errno_unless_end(error).as_deref()),
-        None => format!("brings no gRPC: {error}"),
+        // A server may give its reason for going away in 16 KiB.
+        None => {
+            let mut why: String = error.to_string().chars().take(WORDS).collect();
+            if why.chars().count() == WORDS {
+                why.push('…');
+            }
+            format!("brings no gRPC: {why}")
+        }
     }
 }
 

@@ -101,6 +101,15 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// A rule of the pod dropped a datagram, as the kernel tells the sender. Other calls are refused by filters of
+    /// system calls and by security modules, which is no word about rules.
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        matches!(self, Outcome::Failed { operation, errno, .. } if errno == "EPERM" && operation == "send")
+    }
+}
+
 /// A flow and what happened to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {

@@ -93,8 +93,9 @@ pub(super) struct Arrivals {
     /// How long a packet may stay unanswered. Capture is known within microseconds; where the
     /// first hop sends ICMP, so is escape.
     pub(super) patience: Duration,
-    /// Why a connection could not be accepted here, if so: who accepted it otherwise is not known then.
-    starved: OnceCell<String>,
+    /// The call that failed for a connection which came here, and its errno's name: who accepted what is not known
+    /// then.
+    starved: OnceCell<(&'static str, String)>,
 }
 
 impl Arrivals {
@@ -119,8 +120,8 @@ impl Arrivals {
     /// What became of a connection that came about, and of which nobody here knows.
     pub(super) fn unknown(&self) -> Outcome {
         match self.starved.get() {
-            Some(errno) => {
-                Outcome::Failed { operation: "accept".into(), errno: errno.clone(), by: None }
+            Some((operation, errno)) => {
+                Outcome::Failed { operation: (*operation).into(), errno: errno.clone(), by: None }
             }
             None => Outcome::AcceptedElsewhere,
         }
@@ -142,6 +143,10 @@ impl Arrivals {
             }
             self.slots[index].1.notified().await;
         }
+    }
+
+    fn starve(&self, operation: &'static str, error: &io::Error) {
+        self.starved.get_or_init(|| (operation, errno_name(error)));
     }
 
     fn leave(&self, token: &[u8], arrival: Arrival) -> bool {
@@ -172,7 +177,7 @@ async fn serve_tcp(socket: &TcpListener, listener: &Listening, arrivals: &Arriva
                     Err(error) => {
                         // Who closes before it is accepted lacks nothing.
                         if error.kind() != io::ErrorKind::ConnectionAborted {
-                            arrivals.starved.get_or_init(|| errno_name(&error));
+                            arrivals.starve("accept", &error);
                         }
                         sleep(ACCEPT_PAUSE).await;
                     }
@@ -184,26 +189,35 @@ async fn serve_tcp(socket: &TcpListener, listener: &Listening, arrivals: &Arriva
 /// Reads the token of an accepted connection; a stranger's is dropped.
 async fn read_token(stream: TcpStream, listener: &Listening, arrivals: &Arrivals) {
     let Ok(at) = stream.local_addr() else { return };
-    let original = original_destination(&stream);
+    let original = match original_destination(&stream) {
+        Ok(original) => original,
+        Err(error) => return arrivals.starve("ask for the original destination", &error),
+    };
     let mut token = [0; TOKEN];
-    if let Ok(Some(())) = timeout(READ_PATIENCE, fill(&stream, &mut token)).await {
-        arrivals.leave(&token, listener.arrival(at, original));
+    match timeout(READ_PATIENCE, fill(&stream, &mut token)).await {
+        Ok(Ok(())) => {
+            arrivals.leave(&token, listener.arrival(at, original));
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            arrivals.starve("read", &error);
+        }
+        _ => {}
     }
 }
 
-/// Fills the buffer; none if the stream ends before that.
-async fn fill(stream: &TcpStream, buffer: &mut [u8]) -> Option<()> {
+/// Fills the buffer; the stream may end before that (`UnexpectedEof`).
+async fn fill(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<()> {
     let mut filled = 0;
     while filled < buffer.len() {
-        stream.readable().await.ok()?;
+        stream.readable().await?;
         match stream.try_read(&mut buffer[filled..]) {
-            Ok(0) => return None,
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return None,
+            Err(error) => return Err(error),
         }
     }
-    Some(())
+    Ok(())
 }
 
 async fn serve_udp(socket: &UdpSocket, listener: &Listening, arrivals: &Arrivals) {

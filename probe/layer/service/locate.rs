@@ -32,6 +32,7 @@ pub(super) fn refusal(pod: &Pod, server: &Server, failure: &Failure) -> Code {
         (_, Some(by)) if by.is_time_exceeded() => Code::ServiceNotProgrammed,
         (_, Some(by)) if is_port_unreachable(by) => Code::ServiceNoEndpoints,
         (_, Some(_)) => Code::ServiceRejected,
+        (Failure::Failed { operation, .. }, _) if operation.contains("socket") => Code::ProbeFailed,
         (Failure::Failed { errno, .. }, _) if errno == "EPERM" => Code::ServiceSendRefused,
         (Failure::Failed { operation, .. }, _) if operation == "connect" => Code::ServiceNoRoute,
         (Failure::Failed { .. } | Failure::Masked { .. }, _) => Code::ProbeFailed,

@@ -144,7 +144,7 @@ async fn ask(
     own: &[IpAddr],
 ) -> (TcpStream, Visit) {
     let at = stream.local_addr().unwrap_or(SocketAddr::new(from.ip(), listener));
-    let original = original_destination(&stream);
+    let original = original_destination(&stream).ok().flatten();
     let mut request = [0; REQUEST_BYTES];
     let read = timeout(PATIENCE, async {
         stream.readable().await?;

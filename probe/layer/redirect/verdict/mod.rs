@@ -116,7 +116,7 @@ impl Context<'_> {
             // The API server itself, one hop away.
             Outcome::AcceptedElsewhere if flow.proof == Proof::Service => Broken(escaped(flow)),
             Outcome::AcceptedElsewhere | Outcome::Taken { .. } => Broken(Code::TrafficDiverted),
-            Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
+            outcome if outcome.is_dropped() => Broken(Code::CaptureDropped),
             Outcome::Failed { .. } | Outcome::NotSent { .. } | Outcome::Unasked { .. } => {
                 Blind(Code::ProbeFailed)
             }
@@ -183,7 +183,7 @@ impl Context<'_> {
             // Where we could not listen, the kernel's own refusal is what an untouched packet meets.
             Outcome::Refused { .. } | Outcome::AcceptedElsewhere if !observed.attended => Holds,
             Outcome::Refused { .. } | Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
-            Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
+            outcome if outcome.is_dropped() => Broken(Code::CaptureDropped),
             _ => Blind(Code::ProbeFailed),
         }
     }

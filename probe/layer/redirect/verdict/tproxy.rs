@@ -53,7 +53,7 @@ impl Context<'_> {
             }
             Outcome::Refused { .. } => Broken(Code::CaptureRefused),
             Outcome::AcceptedElsewhere => Broken(Code::TrafficDiverted),
-            Outcome::Failed { errno, .. } if errno == "EPERM" => Broken(Code::CaptureDropped),
+            outcome if outcome.is_dropped() => Broken(Code::CaptureDropped),
             _ => Blind(Code::ProbeFailed),
         }
     }
