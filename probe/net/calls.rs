@@ -5,8 +5,8 @@ use std::{io, mem::MaybeUninit};
 use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// The names of those that are refused. A filter answers EPERM or EACCES, or ENOSYS as if the kernel were older
-/// (seccomp(2), `SECCOMP_RET_ERRNO`).
+/// The names of those that are refused. A filter answers EPERM, or ENOSYS as if the kernel were older
+/// (seccomp(2), `SECCOMP_RET_ERRNO`); EACCES is a security module's word about such sockets alone.
 #[must_use]
 pub fn refused() -> Vec<String> {
     let mut names = datagrams().unwrap_or_default();
@@ -40,7 +40,7 @@ fn connections() -> io::Result<Vec<&'static str>> {
 fn named<const N: usize>(tried: [(&'static str, io::Result<()>); N]) -> Vec<&'static str> {
     let refused = |error: io::Error| {
         let errno = error.raw_os_error().map(Errno::from_raw);
-        matches!(errno, Some(Errno::EPERM | Errno::EACCES | Errno::ENOSYS))
+        matches!(errno, Some(Errno::EPERM | Errno::ENOSYS))
     };
     tried
         .into_iter()
