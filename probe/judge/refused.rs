@@ -18,12 +18,12 @@ pub(super) fn blind(pod: &Pod, judged: &mut Judged) {
     if calls.is_empty() {
         return;
     }
-    let complains = |finding: &Finding| {
+    let is_told = |finding: &Finding| {
         finding.severity > Severity::Unknown && BY_PROBES.contains(&finding.layer)
     };
-    let complaints = judged.findings.iter().filter(|finding| complains(finding));
-    let layers: BTreeSet<Layer> = complaints.map(|finding| finding.layer).collect();
-    judged.findings.retain(|finding| !complains(finding));
+    let told = judged.findings.iter().filter(|finding| is_told(finding));
+    let layers: BTreeSet<Layer> = told.map(|finding| finding.layer).collect();
+    judged.findings.retain(|finding| !is_told(finding));
     if layers.contains(&Layer::Redirect) {
         judged.unclear.extend(judged.unproved.iter().copied());
     }

@@ -78,10 +78,8 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
 /// `EPERM` where one may not ask, under a filter of system calls.
 pub fn original_destination(accepted: &TcpStream) -> io::Result<Option<SocketAddr>> {
     let socket = SockRef::from(accepted);
-    let original = match accepted.local_addr()?.is_ipv4() {
-        true => socket.original_dst_v4(),
-        false => socket.original_dst_v6(),
-    };
+    let is_ipv4 = accepted.local_addr()?.is_ipv4();
+    let original = if is_ipv4 { socket.original_dst_v4() } else { socket.original_dst_v6() };
     match original {
         Ok(original) => Ok(original.as_socket()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),

@@ -91,17 +91,15 @@ async fn exchange(
 }
 
 fn broken(error: &h2::Error) -> String {
-    match error.get_io() {
-        Some(error) => ended(errno_unless_end(error).as_deref()),
-        // A server may give its reason for going away in 16 KiB.
-        None => {
-            let mut why: String = error.to_string().chars().take(WORDS).collect();
-            if why.chars().count() == WORDS {
-                why.push('…');
-            }
-            format!("brings no gRPC: {why}")
-        }
+    if let Some(error) = error.get_io() {
+        return ended(errno_unless_end(error).as_deref());
     }
+    // A server may give its reason for going away in 16 KiB.
+    let mut why: String = error.to_string().chars().take(WORDS).collect();
+    if why.chars().count() == WORDS {
+        why.push('…');
+    }
+    format!("brings no gRPC: {why}")
 }
 
 /// The request in gRPC's frame: no compression, the length, then field 1, the service's name.
