@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{flows, judge};
 use crate::{
-    finding::{Code, Severity},
+    finding::{Code, Layer, Severity},
     fuzz::{edit, reports::hold},
     layer::{
         attempt::Failure,
@@ -303,4 +303,34 @@ proptest! {
             hold(&recording);
         }
     }
+}
+
+/// What a filter of system calls refuses is no word about the network: neither yes nor no.
+#[test]
+fn where_a_filter_refuses_what_every_probe_needs_nothing_is_broken_and_nothing_more_holds() {
+    let by_probes = [Layer::Redirect, Layer::Dns, Layer::Service, Layer::Reach, Layer::Mtu];
+    let mut blinded = 0;
+    for recording in edit::seeds() {
+        let before = judge(recording);
+        let complains = |report: &Report| {
+            let mut findings = report.findings.iter();
+            findings.any(|f| f.severity > Severity::Unknown && by_probes.contains(&f.layer))
+        };
+        let refuse = |seen: &mut Seen| seen.pod.identity.refused_calls = vec!["accept4".to_owned()];
+        let after = without(recording, refuse);
+        assert!(!complains(&after), "{:?}", after.findings);
+        if !complains(&before) {
+            assert_eq!(after.verdict, before.verdict, "nobody complained: {:?}", after.findings);
+        }
+        if before.cause.as_ref().is_some_and(|cause| by_probes.contains(&cause.layer)) {
+            assert_eq!(
+                (after.verdict, after.exit_code),
+                (Verdict::Unknown, 5),
+                "{:?}",
+                after.findings
+            );
+            blinded += 1;
+        }
+    }
+    assert!(blinded > 3, "{blinded} recordings had something to be blind for");
 }

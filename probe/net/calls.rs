@@ -38,15 +38,12 @@ fn connections() -> io::Result<Vec<&'static str>> {
 }
 
 fn named<const N: usize>(tried: [(&'static str, io::Result<()>); N]) -> Vec<&'static str> {
-    let refused = |error: io::Error| {
+    let refused = |error: &io::Error| {
         let errno = error.raw_os_error().map(Errno::from_raw);
         matches!(errno, Some(Errno::EPERM | Errno::ENOSYS))
     };
-    tried
-        .into_iter()
-        .filter(|(_, done)| done.is_err())
-        .filter_map(|(name, done)| done.is_err_and(refused).then_some(name))
-        .collect()
+    let failed = tried.into_iter().filter(|(_, done)| done.as_ref().is_err_and(&refused));
+    failed.map(|(name, _)| name).collect()
 }
 
 #[cfg(test)]

@@ -266,3 +266,33 @@ fn needs_another_identity(report: &Report) -> bool {
             .iter()
             .any(|finding| transient.contains(&finding.code) || redirect::may_show_later(finding))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A round that has held for a second, and what it found.
+    fn holding(stable_for_ms: u64) -> (Rounds, Report) {
+        let plan = Plan::new("gate", "none", crate::profile::NONE.capture());
+        let mut rounds = Rounds::new(Plan { stable_for_ms, waits: true, ..plan }, None);
+        rounds.held_since = Instant::now().checked_sub(Duration::from_secs(1));
+        let report = judge::judge(&rounds.recording);
+        (rounds, Report { verdict: Verdict::Ok, ..report })
+    }
+
+    #[test]
+    fn a_look_that_began_before_a_stable_time_was_over_does_not_end_it() {
+        let (mut rounds, report) = holding(500);
+        let since = rounds.held_since.expect("it holds");
+        assert!(!rounds.is_settled(&report, since + Duration::from_millis(499)));
+        assert!(rounds.is_settled(&report, since + Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn without_a_stable_time_the_first_look_that_holds_is_enough() {
+        let (mut rounds, report) = holding(0);
+        let began = rounds.started;
+        rounds.held_since = None;
+        assert!(rounds.is_settled(&report, began));
+    }
+}

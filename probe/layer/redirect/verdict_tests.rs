@@ -199,3 +199,21 @@ fn an_unreachable_port_said_in_the_destinations_name_was_said_inside_the_pod() {
     assert_eq!(judged(by("192.0.2.1")), [Code::CaptureRefused]);
     assert_eq!(judged(by("10.0.0.1")), [Code::DnsEscaped]);
 }
+
+/// A rule drops what is sent; other calls are refused by who filters calls.
+#[test]
+fn a_refused_call_is_a_dropped_packet_only_where_something_was_sent() {
+    let refused = |operation: &str| {
+        let outcome =
+            Outcome::Failed { operation: operation.into(), errno: "EPERM".into(), by: None };
+        codes(&ISTIO_TPROXY.capture(), &{
+            let mut seen = handed(outcome);
+            seen.dummies.push(transparent());
+            seen
+        })
+    };
+    assert_eq!(refused("send"), [Code::CaptureDropped]);
+    for operation in ["connect", "accept", "read", "read the socket's error"] {
+        assert_eq!(refused(operation), [Code::ProbeFailed], "{operation}");
+    }
+}

@@ -93,6 +93,7 @@ fn whoever_refuses_decides() {
         (failed("connect", "ENETUNREACH", None), Code::ServiceNoRoute),
         (failed("connect", "EADDRNOTAVAIL", None), Code::ServiceNoRoute),
         (failed("open a socket", "EMFILE", None), Code::ProbeFailed),
+        (failed("read the socket's error", "EPERM", None), Code::ProbeFailed),
     ] {
         assert_eq!(code_of(outcome.clone()), code, "{outcome:?}");
     }

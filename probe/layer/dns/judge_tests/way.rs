@@ -12,6 +12,7 @@ fn who_is_dead_dies_of_something() {
         (refused("10.0.0.1"), refused("10.0.0.1"), Code::DnsRejected),
         (silent(), reset(), Code::DnsRefusedByServer),
         (failed("send", "EPERM"), silent(), Code::DnsSendRefused),
+        (failed("open a socket", "EPERM"), silent(), Code::ProbeFailed),
         (failed("connect", "ENETUNREACH"), failed("connect", "ENETUNREACH"), Code::DnsNoRoute),
         (Outcome::WrongSource { from }, silent(), Code::DnsWrongSource),
         (Outcome::Unusable { what: "bytes".into() }, silent(), Code::DnsAnswerUnusable),
