@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 
-use crate::world::{Backend, Output, Pod, Rules, Who, World, as_owner};
+use socket2::{Domain, Socket, Type};
+
+use crate::world::{Backend, Output, Pod, Rules, Who, World, as_owner, sh};
 
 /// Envoy's uid in a sidecar.
 const ENVOY: u32 = 1337;
@@ -28,6 +30,25 @@ fn a_proxy_that_must_not_be_left_alone_is_in_the_way() {
     for who in Who::ALL {
         let run = pod.run(who, &["check", "--listeners", "bind", "--output", "json"]).expect(5);
         names_owner(&run, ENVOY);
+    }
+}
+
+#[test]
+fn nothing_is_left_at_any_port_when_the_look_is_over() {
+    for rules in [Some(Rules::istio()), None] {
+        let pod = World::DUAL.start();
+        if let Some(rules) = &rules {
+            pod.load(Backend::IptablesNft, rules);
+        }
+        for who in [&Who::ALL[..], &[Who::NetAdmin]].concat() {
+            let run = pod.run(who, &["check", "redirect", "--output", "json"]);
+            run.expect(if rules.is_some() { 0 } else { 30 });
+            assert_eq!(sh("ss -Htan"), "", "{who:?}");
+        }
+        // The application's, which does not say that it shares its port with what is over (`SO_REUSEADDR`).
+        let program = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let everywhere = std::net::SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080));
+        program.bind(&everywhere.into()).expect("nobody has port 8080");
     }
 }
 

@@ -188,6 +188,9 @@ async fn serve_tcp(socket: &TcpListener, listener: &Listening, arrivals: &Arriva
 
 /// Reads the token of an accepted connection; a stranger's is dropped.
 async fn read_token(stream: TcpStream, listener: &Listening, arrivals: &Arrivals) {
+    // A reset at the end. Who closes in the usual way keeps the port for a minute (TIME_WAIT), and a program
+    // that starts after us and does not ask for SO_REUSEADDR could not have it.
+    let _ = stream.set_zero_linger();
     let Ok(at) = stream.local_addr() else { return };
     let original = match original_destination(&stream) {
         Ok(original) => original,
