@@ -16,7 +16,7 @@ const BACKLOG: i32 = 256;
 /// What socket(2), bind(2) or listen(2) return; `EADDRINUSE` when somebody holds the port.
 pub fn tcp(address: SocketAddr) -> io::Result<Socket> {
     let socket = open(address, Type::STREAM, Protocol::TCP)?;
-    // Lets the next attempt bind while connections of the last one are in TIME_WAIT.
+    // Lets us bind while connections of whoever had the port before are in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
