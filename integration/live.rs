@@ -294,3 +294,30 @@ fn a_busy_application_beside_it_hides_no_connection() {
         assert!(proofs(&run) > 10, "{run}");
     }
 }
+
+/// An application may be started again at any moment, and finds its port free.
+#[test]
+fn what_an_application_may_listen_at_is_left_to_it() {
+    let pod = Pod::with(World::DUAL, Backend::IptablesNft, &Rules::istio());
+    let before = attended(&pod);
+    assert!(before.contains(&8080) && before.contains(&15008), "{before:?}");
+    let _envoy = Proxy::start(ENVOY, &SIDECAR, Manner::Reads);
+    let beside = attended(&pod);
+    assert!(!beside.is_empty() && beside.iter().all(|port| *port > 20_000), "{beside:?}");
+}
+
+/// The ports at which podprobe listened for its own connections.
+fn attended(pod: &Pod) -> Vec<u64> {
+    let recording = pod.file("recording.json");
+    let path = recording.display().to_string();
+    pod.run(Who::Root, &["check", "redirect", "--record", &path]).expect(0);
+    let recording = std::fs::read_to_string(recording).expect("a recording");
+    let recording: serde_json::Value = serde_json::from_str(&recording).expect("JSON");
+    let flows = recording["seen"]["redirect"]["flows"].as_array().expect("flows");
+    let ours = flows.iter().filter(|observed| observed["attended"] == true);
+    let port = |observed: &serde_json::Value| {
+        let destination = observed["flow"]["destination"].as_str().expect("a destination");
+        destination.parse::<SocketAddr>().expect("an address and a port").port().into()
+    };
+    ours.map(port).collect()
+}

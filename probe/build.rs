@@ -14,7 +14,11 @@ fn main() {
     for arguments in [["-T", &script], ["-z", "pack-relative-relocs"]] {
         // lld called by itself (images/cross) takes them as they are, a compiler that calls a linker hands them on.
         let by_itself = env::var("RUSTC_LINKER").is_ok_and(|linker| linker.ends_with("lld"));
-        let handed = if by_itself { arguments.map(String::from) } else { arguments.map(|it| format!("-Wl,{it}")) };
+        let handed = if by_itself {
+            arguments.map(String::from)
+        } else {
+            arguments.map(|it| format!("-Wl,{it}"))
+        };
         for argument in handed {
             println!("cargo::rustc-link-arg-bin=podprobe={argument}");
         }

@@ -13,7 +13,7 @@ use socket2::Socket;
 use super::{
     destination::{PASSTHROUGH_V6, loopback},
     flow::{Flow, Promise, Proof, Sender, Transport},
-    flows::{Addresses, flows},
+    flows::{Addresses, COMMON_PORTS, flows},
     live::{running_proxy, with_owner},
     outcome::{Dummy, Observed, Outcome, Seen},
     outside::Outside,
@@ -92,9 +92,9 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
         NO_PASSTHROUGH
     });
     let passthrough_v6 = passthrough_v6.filter(|_| !guessed);
-    let left_alone = live.as_ref().map(|_| capture.listen_ports());
+    let left_alone = live.as_ref().map(|_| left_alone(capture));
     let afar = |flow: &Flow| outside.as_ref().is_some_and(|way| way.is_answered_afar(flow));
-    let stand_by = Standing { addresses, vantage: &vantage, left_alone: left_alone.as_deref() };
+    let stand_by = Standing { addresses, vantage: &vantage, left_alone };
     let attended = attend(&flows, &stand_by, afar, &mut listeners);
     let obstacles: Vec<Option<String>> = flows
         .iter()
@@ -330,8 +330,16 @@ fn played(player: &Play, open: impl FnOnce() -> io::Result<Socket>) -> io::Resul
 struct Standing<'a> {
     addresses: &'a Addresses,
     vantage: &'a Vantage,
-    /// Ports that a running proxy keeps.
-    left_alone: Option<&'a [u16]>,
+    /// Beside a running proxy, [`left_alone`].
+    left_alone: Option<BTreeSet<u16>>,
+}
+
+/// A running proxy's ports, and those at which an application may listen: it may be started again at any
+/// moment, and would not find them free.
+fn left_alone(capture: &Capture) -> BTreeSet<u16> {
+    let mut ports = capture.special_ports();
+    ports.extend(COMMON_PORTS);
+    ports
 }
 
 /// Listens at the destinations of local flows, so that arriving there is proof, and a refusal is
@@ -349,7 +357,7 @@ fn attend(
         let wanted = flow.again.is_none()
             && !(flow.sender == Sender::Outside && flow.proof == Proof::Dns)
             && flow.is_local(&addresses.pod)
-            && !left_alone.is_some_and(|ports| ports.contains(&flow.destination.port()))
+            && !left_alone.as_ref().is_some_and(|ports| ports.contains(&flow.destination.port()))
             && !(left_alone.is_some() && matches!(flow.promise, Promise::Transparent(_)))
             && !matches!(vantage.play(flow.sender), Play::Cannot { .. });
         let place = (flow.transport, flow.destination);

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Ports that a foreign rule is likely to name, probed besides one that no rule names.
-const COMMON_PORTS: [u16; 3] = [80, 443, 8080];
+pub(super) const COMMON_PORTS: [u16; 3] = [80, 443, 8080];
 /// First of the probe ports that no rule is likely to name; below the ephemeral range.
 const FIRST_PORT: u16 = 20_001;
 /// Probes for one declared list; of a longer one only some entries are tested in a look.
