@@ -11,16 +11,8 @@ fn main() {
     let script = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it") + "/probe/release.ld";
     // A static executable relocates itself at its start: packed, its table is 0.2 MB smaller, and read faster.
     // musl understands it since 1.2.4; a linker that does not leaves the table as it was.
-    for arguments in [["-T", &script], ["-z", "pack-relative-relocs"]] {
-        // lld called by itself (images/cross) takes them as they are, a compiler that calls a linker hands them on.
-        let by_itself = env::var("RUSTC_LINKER").is_ok_and(|linker| linker.ends_with("lld"));
-        let handed = if by_itself {
-            arguments.map(String::from)
-        } else {
-            arguments.map(|it| format!("-Wl,{it}"))
-        };
-        for argument in handed {
-            println!("cargo::rustc-link-arg-bin=podprobe={argument}");
-        }
+    // A compiler that links takes these options as a linker by itself does (lld, in images/cross).
+    for argument in ["-T", &script, "-z", "pack-relative-relocs"] {
+        println!("cargo::rustc-link-arg-bin=podprobe={argument}");
     }
 }

@@ -92,7 +92,7 @@ async fn send_all(plan: &Plan, addresses: &Addresses, pod: &Pod, flows: Vec<Flow
         NO_PASSTHROUGH
     });
     let passthrough_v6 = passthrough_v6.filter(|_| !guessed);
-    let left_alone = live.as_ref().map(|_| left_alone(capture));
+    let left_alone = live.as_ref().map(|_| left_alone(plan));
     let afar = |flow: &Flow| outside.as_ref().is_some_and(|way| way.is_answered_afar(flow));
     let stand_by = Standing { addresses, vantage: &vantage, left_alone };
     let attended = attend(&flows, &stand_by, afar, &mut listeners);
@@ -334,11 +334,14 @@ struct Standing<'a> {
     left_alone: Option<BTreeSet<u16>>,
 }
 
-/// A running proxy's ports, and those at which an application may listen: it may be started again at any
-/// moment, and would not find them free.
-fn left_alone(capture: &Capture) -> BTreeSet<u16> {
-    let mut ports = capture.special_ports();
-    ports.extend(COMMON_PORTS);
+/// A running proxy's ports. Who looks again and again leaves those alone, too, at which an application may
+/// listen: it may be started again in just that moment, and would not find them free.
+fn left_alone(plan: &Plan) -> BTreeSet<u16> {
+    let mut ports = BTreeSet::from_iter(plan.capture.listen_ports());
+    if plan.command == "watch" {
+        ports.extend(plan.capture.special_ports());
+        ports.extend(COMMON_PORTS);
+    }
     ports
 }
 
@@ -387,4 +390,22 @@ fn attend(
 /// hash maps by getrandom(2), which needs no /dev.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::ISTIO;
+
+    #[test]
+    fn a_watch_leaves_an_application_its_ports() {
+        let capture = Capture { exclude_inbound_ports: vec![9090], ..ISTIO.capture() };
+        let ports = |command| left_alone(&Plan::new(command, "istio", capture.clone()));
+        let of_the_proxy = BTreeSet::from_iter(capture.listen_ports());
+        assert!(of_the_proxy.contains(&15006) && !of_the_proxy.contains(&8080));
+        assert_eq!(ports("check"), of_the_proxy);
+        assert_eq!(ports("gate"), of_the_proxy);
+        assert!(ports("watch").is_superset(&of_the_proxy));
+        assert!([80, 443, 8080, 9090].iter().all(|port| ports("watch").contains(port)));
+    }
 }
